@@ -1,0 +1,1 @@
+"""Every object in a video found, outlined and followed."""
