@@ -30,12 +30,152 @@ class Patch:
 
 
 def paste(mask: np.ndarray, box: np.ndarray, height: int, width: int, pasting: str = "torchvision") -> Patch:
-    raise NotImplementedError
+    """Turn the mask of one box into pixels of a frame, computing only what lies inside box and frame.
+
+    Args:
+        mask: float32 [M, M], probabilities inside the box, 0 to 1.
+        box: [4], xyxy, pixels; may stick out of the frame or have no area.
+        height: Rows of the frame.
+        width: Columns of the frame.
+        pasting: ``"torchvision"`` for the pixels of ``torchvision.models.detection.roi_heads.paste_masks_in_image``
+            above 0.5 (mask padded by one cell, box grown with it and truncated to integers); ``"aligned"`` for those
+            of mmdetection and detectron2 at 0.5 or more (sampled at pixel centres of the real-valued box).
+
+    Returns:
+        The part inside the frame; empty where box and frame share no pixel, or where the box is not finite.
+
+    Raises:
+        ValueError: ``pasting`` is neither of the two.
+    """
+    if pasting not in ("torchvision", "aligned"):
+        raise ValueError(f"pasting is 'torchvision' or 'aligned', not {pasting!r}")
+    box = np.asarray(box, np.float32)
+    if not np.isfinite(box).all():
+        return _EMPTY
+    mask = np.asarray(mask, np.float32)
+    return (_paste_truncated if pasting == "torchvision" else _paste_aligned)(mask, box, height, width)
+
+
+def _paste_truncated(mask: np.ndarray, box: np.ndarray, height: int, width: int) -> Patch:
+    cells = mask.shape[0]
+    centre, half = (box[2:] + box[:2]) * np.float32(0.5), (box[2:] - box[:2]) * np.float32(0.5)
+    half = half * np.float32((cells + 2) / cells)
+    # Whole numbers as Python has them: a box far outside must not wrap around.
+    left, top = (int(v) for v in centre - half)
+    right, bottom = (int(v) + 1 for v in centre + half)
+    x0, x1, y0, y1 = max(left, 0), min(right, width), max(top, 0), min(bottom, height)
+    if x0 >= x1 or y0 >= y1:
+        return _EMPTY
+    window = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
+    padded = np.zeros((cells + 2, cells + 2), np.float32)
+    padded[1:-1, 1:-1] = mask
+    return Patch(_resize_above_half(padded, bottom - top, right - left, window), x0, y0)
+
+
+def _resize_above_half(mask: np.ndarray, rows: int, columns: int, window: tuple[slice, slice]) -> np.ndarray:
+    """A window of ``mask`` resized to [rows, columns] as ``torch.nn.functional.interpolate`` does it, above 0.5.
+
+    OpenCV is several times faster but rounds otherwise in the last bits, so torch is asked where that could matter.
+    """
+    import cv2
+
+    shown = (window[0].stop - window[0].start) * (window[1].stop - window[1].start)
+    if rows * columns <= 2 * shown:
+        values = cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_LINEAR)[window]
+    else:
+        across = _taps(columns, mask.shape[1], window[1])
+        down = _taps(rows, mask.shape[0], window[0])
+        values = _blend(_blend(mask.T, across).T, down)
+    doubtful = cv2.countNonZero(cv2.inRange(values, 0.5 - _ROUNDING, 0.5 + _ROUNDING)) > 0
+    if not doubtful or rows * columns > _LARGEST_RESIZED:
+        return values > np.float32(0.5)
+    import torch
+
+    source = torch.from_numpy(mask)[None, None]
+    resized = torch.nn.functional.interpolate(source, size=(rows, columns), mode="bilinear", align_corners=False)
+    return (resized[0, 0][window] > 0.5).numpy()
+
+
+def _taps(count: int, cells: int, part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For a part of ``count`` samples over ``cells`` cells: the two neighbours of each, and the second's weight."""
+    at = (np.arange(part.start, part.stop, dtype=np.float64) + 0.5) * (cells / count) - 0.5
+    at = np.clip(at, 0, cells - 1)
+    first = at.astype(np.intp)
+    return first, np.minimum(first + 1, cells - 1), (at - first).astype(np.float32)
+
+
+def _blend(values: np.ndarray, taps: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
+    first, second, weight = taps
+    return values[first] * (1 - weight)[:, None] + values[second] * weight[:, None]
+
+
+def _paste_aligned(mask: np.ndarray, box: np.ndarray, height: int, width: int) -> Patch:
+    across, x = _centres_inside(box[0], box[2], width, mask.shape[1])
+    down, y = _centres_inside(box[1], box[3], height, mask.shape[0])
+    if not len(across) or not len(down):
+        return _EMPTY
+    return Patch(down @ mask @ across.T >= np.float32(0.5), x, y)
+
+
+def _centres_inside(low: float, high: float, size: int, cells: int) -> tuple[np.ndarray, int]:
+    """Bilinear weights [K, cells] of the pixel centres between ``low`` and ``high``, and the first one's position.
+
+    Outside the box the mask fades from its edge to zero within half a cell, so it is below 0.5 there.
+    """
+    low, high = float(low), float(high)
+    first, last = max(int(np.ceil(low - 0.5)), 0), min(int(np.floor(high - 0.5)), size - 1)
+    if high <= low or last < first:
+        return np.zeros((0, cells), np.float32), 0
+    at = (np.arange(first, last + 1) + 0.5 - low) * (cells / (high - low)) - 0.5
+    return np.maximum(1 - np.abs(at[:, None] - np.arange(cells)), 0).astype(np.float32), first
 
 
 def encode(patch: Patch, height: int, width: int) -> dict[str, Any]:
-    raise NotImplementedError
+    """Compress a patch into COCO run lengths of the whole frame, without ever making the whole frame.
+
+    Returns:
+        ``{"size": [height, width], "counts": str}``, the text that pycocotools makes from the full mask.
+    """
+    from pycocotools import mask as coco
+
+    rows, columns = patch.pixels.shape
+    framed = np.zeros((columns, rows + 2), bool)
+    framed[:, 1:-1] = patch.pixels.T
+    # COCO counts down the columns. Every column of the patch starts and ends with background, so edges come in pairs.
+    column, row = np.nonzero(framed[:, 1:] != framed[:, :-1])
+    edges = (column + patch.x) * height + row + patch.y
+    # A run that reaches the bottom goes on in the next column if that one starts at the top: two edges at one place.
+    same = np.flatnonzero(edges[1:] == edges[:-1])
+    edges = np.delete(edges, np.concatenate([same, same + 1]))
+    counts = np.diff(edges, prepend=0, append=height * width).tolist()
+    if len(counts) > 1 and counts[-1] == 0:  # the mask ends with the frame: COCO has no empty run there
+        counts.pop()
+    size = [int(height), int(width)]
+    packed = coco.frPyObjects({"size": size, "counts": counts}, *size)
+    return {"size": size, "counts": packed["counts"].decode("ascii")}
+
+
+def decode(rle: dict[str, Any]) -> np.ndarray:
+    """Unpack COCO compressed run lengths into a full-frame mask, bool [height, width]."""
+    from pycocotools import mask as coco
+
+    return coco.decode(rle).astype(bool)
 
 
 def outlines(patch: Patch) -> list[np.ndarray]:
-    raise NotImplementedError
+    """Outer borders of a patch: float32 [K, 2] xy through the centres of the border pixels, pixels of the frame.
+
+    One outline per connected part (8 neighbours), K from 1 (a single pixel); nothing for holes.
+    """
+    import cv2
+
+    if not patch.pixels.any():
+        return []
+    pixels = np.ascontiguousarray(patch.pixels).view(np.uint8)
+    found, _ = cv2.findContours(pixels, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(patch.x, patch.y))
+    return [points.reshape(-1, 2).astype(np.float32) for points in found]
+
+
+_EMPTY = Patch(np.zeros((0, 0), bool), 0, 0)
+_ROUNDING = 2e-5  # more than float32 leaves open between two ways to sample a mask of some 30 cells
+_LARGEST_RESIZED = 1 << 26  # pixels (256 MB) beyond which a tie may fall either way rather than cost the memory
