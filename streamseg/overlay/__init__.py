@@ -1,0 +1,1 @@
+"""Draws the objects of a frame: ``painter.Painter``."""
