@@ -1,0 +1,178 @@
+"""IDF1, identity switches and MOTA against tables worked out by hand, and against TrackEval where it is installed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from streamseg.errors import UserError
+from streamseg.evaluation.tracking import TrackReport, evaluate_tracks
+from streamseg.masks import Patch, encode
+
+Entry = tuple[int, float]  # identity, and the left edge of a box 20 wide and 40 high
+
+
+def entry(identity: int, left: float, label: str = "person", top: float = 10, height: float = 40) -> dict[str, Any]:
+    return {"id": identity, "label": label, "box": [left, top, left + 20, top + height]}
+
+
+def write(path: Path, frames: list[list[dict[str, Any]]]) -> Path:
+    lines = [json.dumps({"frame": index, "pts": index / 10, "instances": found}) for index, found in enumerate(frames)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def compare(folder: Path, truth: list[list[Any]], result: list[list[Any]], **options: Any) -> TrackReport:
+    """Entries are dicts, or an identity and a left edge."""
+    frames = [[[e if isinstance(e, dict) else entry(*e) for e in frame] for frame in side] for side in (truth, result)]
+    options = {"by": "box", **options}
+    return evaluate_tracks(write(folder / "a.jsonl", frames[0]), write(folder / "b.jsonl", frames[1]), **options)
+
+
+ONE = [[(1, 50)]] * 4
+TWO = [[(1, 50), (2, 200)]] * 4
+
+
+@pytest.mark.parametrize(
+    ("truth", "result", "matched", "false", "switches", "mota", "idf1"),
+    [
+        pytest.param(ONE, [[(7, 50)]] * 4, 4, 0, 0, 1.0, 1.0, id="perfect under another number"),
+        pytest.param(ONE, [[(7, 50)]] * 2 + [[(8, 50)]] * 2, 4, 0, 1, 0.75, 0.5, id="one switch"),
+        pytest.param(ONE, [[(7, 50)]] * 2 + [[], []], 2, 0, 0, 0.5, 2 / 3, id="half missed"),
+        pytest.param(ONE, [[(7, 50)], [], [], [(7, 50)]], 2, 0, 0, 0.5, 2 / 3, id="back under its own number"),
+        pytest.param(ONE, [[(7, 50)], [], [], [(8, 50)]], 2, 0, 1, 0.25, 1 / 3, id="back under a new number"),
+        pytest.param(ONE, [[(7, 50), (9, 300)]] * 2 + [[(7, 50)]] * 2, 4, 2, 0, 0.5, 0.8, id="a false track"),
+        pytest.param(TWO, [[(1, 50), (2, 200)]] * 2 + [[(2, 50), (1, 200)]] * 2, 8, 0, 2, 0.75, 0.5, id="two swap"),
+        pytest.param(ONE, [[(7, 65)]] * 4, 0, 4, 0, -1.0, 0.0, id="too far off"),
+        pytest.param(ONE, [[]] * 4, 0, 0, 0, 0.0, 0.0, id="nothing found"),
+        pytest.param([[]] * 4, [[(1, 5)]] * 4, 0, 4, 0, -3.0, 0.0, id="nothing there"),
+        pytest.param(ONE, [[(0, 50)]] * 4, 0, 0, 0, 0.0, 0.0, id="id 0 is not tracked"),
+        # 7 holds the object although 8 covers it better from the second frame on.
+        pytest.param(ONE, [[(7, 52)]] + [[(7, 52), (8, 50)]] * 3, 4, 3, 0, 0.25, 8 / 11, id="pairs stay together"),
+    ],
+)
+def test_hand_counted_tables(
+    tmp_path: Path, truth: Any, result: Any, matched: int, false: int, switches: int, mota: float, idf1: float
+) -> None:
+    scores = compare(tmp_path, truth, result).overall
+    assert (scores.matched, scores.false_positives, scores.switches) == (matched, false, switches)
+    assert scores.mota == pytest.approx(mota)
+    assert scores.idf1 == pytest.approx(idf1)
+
+
+def test_labels_must_agree(tmp_path: Path) -> None:
+    report = compare(tmp_path, ONE, [[entry(1, 50, "vehicle")]] * 4)
+    assert (report.classes["person"].misses, report.classes["person"].false_positives) == (4, 0)
+    assert (report.classes["vehicle"].misses, report.classes["vehicle"].false_positives) == (0, 4)
+    assert (report.overall.truth, report.overall.result, report.overall.idf1) == (4, 4, 0)
+
+
+def test_one_identity_in_two_classes_is_two_tracks(tmp_path: Path) -> None:
+    frames = [[entry(1, 50), entry(1, 50, "cycle")]] * 3
+    assert compare(tmp_path, frames, frames).overall.idf1 == 1
+
+
+def test_min_height_leaves_small_truth_and_what_found_it_out(tmp_path: Path) -> None:
+    truth = [[entry(1, 50), entry(2, 200, height=15)]] * 4
+    found = [[entry(1, 50), entry(2, 200, height=17), entry(3, 400, height=10)]] * 4
+    whole = compare(tmp_path, truth, found).overall
+    assert (whole.truth, whole.result, whole.matched) == (8, 12, 8)
+    for result in (found, [[entry(1, 50)]] * 4):
+        tall = compare(tmp_path, truth, result, min_height=16).overall
+        assert (tall.truth, tall.result, tall.mota, tall.idf1) == (4, 4, 1, 1)
+    high_and_false = compare(tmp_path, truth, [[entry(1, 50), entry(3, 400)]] * 4, min_height=16).overall
+    assert high_and_false.false_positives == 4
+
+
+def with_mask(item: dict[str, Any], columns: int = 20) -> dict[str, Any]:
+    """The left ``columns`` of the box are the object; the frame is 100 high, 300 wide."""
+    left, top, _, bottom = (int(v) for v in item["box"])
+    return {**item, "mask": encode(Patch(np.ones((bottom - top, columns), bool), left, top), 100, 300)}
+
+
+def test_masks_decide_where_they_are_asked_for(tmp_path: Path) -> None:
+    truth, result = [[with_mask(entry(1, 50))]] * 2, [[with_mask(entry(1, 50), columns=9)]] * 2
+    assert compare(tmp_path, truth, result, by="box").overall.matched == 2
+    assert compare(tmp_path, truth, result, by="mask").overall.matched == 0
+    assert compare(tmp_path, truth, result, by="mask", threshold=0.4).overall.matched == 2
+
+
+def test_frames_that_were_left_out_count_as_missed(tmp_path: Path) -> None:
+    assert compare(tmp_path, ONE, [[(1, 50)]]).overall.misses == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("nonsense", "line 1: not a record"),
+        ('{"frame": 0}', "line 1: not a record"),
+        ('{"frame": 0, "instances": [{"id": 1, "label": "person"}]}', "line 1: no masks"),
+        ('{"frame": 0, "instances": []}\n{"frame": 0, "instances": []}', "line 2: frame 0 appears twice"),
+        ('{"frame": 9, "instances": []}', "frame 9, which .* lacks"),
+    ],
+)
+def test_files_that_cannot_be_compared(tmp_path: Path, line: str, message: str) -> None:
+    truth = write(tmp_path / "truth.jsonl", [[with_mask(entry(1, 50))]])
+    (tmp_path / "bad.jsonl").write_text(line)
+    with pytest.raises(UserError, match=message):
+        evaluate_tracks(truth, tmp_path / "bad.jsonl")
+
+
+def test_an_identity_in_two_places_and_a_missing_file_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="identity 1 appears twice"):
+        compare(tmp_path, [[(1, 50), (1, 90)]], ONE)
+    with pytest.raises(UserError, match="cannot read the records"):
+        evaluate_tracks(tmp_path / "nowhere.jsonl", tmp_path / "a.jsonl")
+
+
+def test_masks_of_another_size_are_refused(tmp_path: Path) -> None:
+    other = {**entry(1, 50), "mask": encode(Patch(np.ones((4, 4), bool), 0, 0), 50, 50)}
+    with pytest.raises(UserError, match="different sizes"):
+        compare(tmp_path, [[with_mask(entry(1, 50))]], [[other]], by="mask")
+
+
+def wandering(seed: int, frames: int = 40) -> tuple[list[list[Any]], list[list[Any]]]:
+    """Objects that walk through each other, and detections that miss, stray, switch and invent."""
+    rng = np.random.default_rng(seed)
+    start, speed = rng.uniform(0, 250, 6), rng.uniform(-6, 6, 6)
+    names = np.arange(1, 7)
+    truth, result = [], []
+    for step in range(frames):
+        lefts = start + speed * step
+        truth.append([(one + 1, lefts[one]) for one in range(6) if rng.random() < 0.95])
+        if rng.random() < 0.15:
+            names[rng.choice(6, 2, replace=False)] = rng.choice(np.setdiff1d(np.arange(1, 30), names), 2, replace=False)
+        shown = np.flatnonzero(rng.random(6) < 0.8)
+        result.append([(int(names[one]), lefts[one] + rng.normal(0, 3)) for one in shown])
+        if rng.random() < 0.3:
+            result[-1].append((99, rng.uniform(0, 300)))
+    return truth, result
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_equal_to_trackeval(tmp_path: Path, seed: int) -> None:
+    metrics = pytest.importorskip("trackeval.metrics", reason="trackeval is not installed")
+    truth, result = wandering(seed)
+    if seed == 0:
+        truth[10], result[20] = [], []
+    data: dict[str, Any] = {"num_timesteps": len(truth), "similarity_scores": []}
+    for a, b in zip(truth, result, strict=True):
+        first, second = (np.array([left for _, left in side], float) for side in (a, b))
+        shared = np.maximum(20 - np.abs(first[:, None] - second[None]), 0)
+        data["similarity_scores"].append(shared / (40 - shared))
+    for name, side in (("gt", truth), ("tracker", result)):
+        every = sorted({identity for frame in side for identity, _ in frame})
+        data[f"{name}_ids"] = [np.array([every.index(identity) for identity, _ in frame], int) for frame in side]
+        data[f"num_{name}_ids"], data[f"num_{name}_dets"] = len(every), sum(map(len, side))
+    quiet = {"PRINT_CONFIG": False}
+    clear, identity = metrics.CLEAR(quiet).eval_sequence(data), metrics.Identity(quiet).eval_sequence(data)
+    scores = compare(tmp_path, truth, result).overall
+    assert (scores.matched, scores.switches) == (clear["CLR_TP"], clear["IDSW"])
+    assert scores.switches > 3
+    assert scores.identity_matched == identity["IDTP"]
+    assert scores.mota == pytest.approx(clear["MOTA"])
+    assert scores.idf1 == pytest.approx(identity["IDF1"])
