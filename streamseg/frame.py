@@ -60,6 +60,7 @@ class StreamInfo:
         duration: Seconds; None where not known.
         path: The local media file, from which a sink may copy audio; None for anything else.
         sample_aspect_ratio: Width of a pixel over its height, as displayed.
+        files: The image files, one for each ``pts``, from which a sink may take names; empty for anything else.
     """
 
     name: str
@@ -72,3 +73,4 @@ class StreamInfo:
     duration: float | None = None
     path: Path | None = None
     sample_aspect_ratio: Fraction = Fraction(1)
+    files: tuple[Path, ...] = ()

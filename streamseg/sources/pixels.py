@@ -1,0 +1,105 @@
+"""A decoded picture of any pixel format, turned into upright RGB."""
+
+from __future__ import annotations
+
+import cv2  # isort: skip  # before av: both bring FFmpeg, and cv2 must find its own first
+from functools import lru_cache
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+
+# Without both of these flags swscale rounds down twice, and each generation is one level darker (measured: 1.2).
+FULL_CHROMA_ACCURATE_BILINEAR = 0x2002 | 0x40000
+
+# ITU-T H.273 matrix coefficients (AVColorSpace) -> swscale's own numbering. BT.470BG and SMPTE 170M are both BT.601.
+MATRICES = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
+LIMITED, FULL = 1, 2
+
+
+def matrix(frame: av.VideoFrame) -> int:
+    """The YCbCr matrix: as tagged; untagged is BT.709 from 1280 columns or 577 rows on, else BT.601, as players do."""
+    tagged = MATRICES.get(int(frame.colorspace))
+    if tagged is not None:
+        return int(tagged)
+    return int(Colorspace.ITU709 if frame.width >= 1280 or frame.height > 576 else Colorspace.ITU601)
+
+
+def has_full_range(frame: av.VideoFrame) -> bool:
+    """Whether luma runs from 0 to 255: as tagged; untagged only for formats that are full by their nature."""
+    if int(frame.color_range) in (LIMITED, FULL):
+        return int(frame.color_range) == FULL
+    return frame.format.name.startswith(("yuvj", "gray", "ya"))
+
+
+def to_rgb(frame: av.VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
+    """Convert a decoded frame of any pixel format.
+
+    Args:
+        frame: As the decoder gave it.
+        reformatter: Kept from frame to frame, since it holds the conversion's tables.
+
+    Returns:
+        uint8 [H, W, 3] RGB, C-contiguous, as stored (not rotated). High dynamic range is not tone-mapped.
+    """
+    colours = matrix(frame)
+    full = has_full_range(frame)
+    converted = reformatter.reformat(
+        frame,
+        format="rgb24",
+        src_colorspace=colours,
+        dst_colorspace=colours,
+        src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
+        dst_color_range=ColorRange.JPEG,
+        interpolation=FULL_CHROMA_ACCURATE_BILINEAR,
+    )
+    image: np.ndarray = converted.to_ndarray()
+    if not full and frame.format.name.startswith(("gray", "ya")):
+        image = cv2.LUT(image, _stretch())  # swscale takes every gray for full range
+    return np.ascontiguousarray(image)
+
+
+@lru_cache(maxsize=1)
+def _stretch() -> np.ndarray:
+    levels = (np.arange(256) - 16) * (255 / 219)
+    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+
+
+class Orientation:
+    """One of the eight ways a picture can lie: perhaps transposed, then perhaps mirrored each way."""
+
+    def __init__(self, transposed: bool = False, mirrored: bool = False, flipped: bool = False) -> None:
+        self.transposed = transposed
+        self.mirrored = mirrored
+        self.flipped = flipped
+
+    @classmethod
+    def of(cls, frame: av.VideoFrame) -> Orientation:
+        """Read the display matrix that the container carries (ISO/IEC 14496-12, 6.2.2); other angles go to the nearest.
+
+        The matrix takes a stored point (x, y) to (a x + c y, b x + d y).
+        """
+        data: Any = frame.side_data.get("DISPLAYMATRIX")
+        if data is None:
+            return cls()
+        a, b, _, c, d = (int(value) for value in np.frombuffer(bytes(data), "=i4")[:5])
+        if abs(a) + abs(d) >= abs(b) + abs(c):
+            return cls(mirrored=a < 0, flipped=d < 0)
+        return cls(transposed=True, mirrored=c < 0, flipped=b < 0)
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """Turn a stored picture [H, W, 3] upright; C-contiguous."""
+        if self.transposed:
+            image = cv2.transpose(image)
+        if self.mirrored or self.flipped:
+            image = cv2.flip(image, -1 if self.mirrored and self.flipped else 1 if self.mirrored else 0)
+        return image

@@ -1,0 +1,140 @@
+"""Video files."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from streamseg.errors import UserError
+from streamseg.frame import Frame
+from streamseg.sources.decoding import Decoder, formats, video_stream
+
+import av  # isort: skip  # after cv2, which decoding imports first
+
+MISSING_TAIL = 0.5  # seconds by which the end may lie before the one that the container states
+
+# Containers whose header states a duration; in others it is only guessed from the bit rate.
+_STATING = ("mov", "matroska", "avi", "flv", "asf")
+_BOXES = (b"ftyp", b"wide", b"free", b"skip", b"mdat", b"moov", b"pnot", b"styp")
+
+
+class VideoSource:
+    """A recorded video, decoded by frame threads; every frame comes once, in its displayed orientation.
+
+    Args:
+        spec: Path of the file.
+
+    Raises:
+        UserError: The file is missing, unreadable, no video, or holds no frame that can be decoded.
+    """
+
+    def __init__(self, spec: str) -> None:
+        path = Path(os.path.abspath(spec))
+        self.losses: Counter[str] = Counter()
+        self.notes: list[str] = []
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        _check_readable(spec, path)
+        self._container = _open(spec, path)
+        try:
+            stream = _stream_of(spec, self._container)
+            self._decoder = Decoder(self._container, stream, path.name, self.losses)
+            if self._decoder.first is None:
+                raise UserError(f"{spec}: not one frame of this video can be decoded; check the file in a player")
+            self.info = self._decoder.info(path=path)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the frames in order, one pass only."""
+        frames = iter(self._decoder)
+        while not self._closed.is_set():
+            with self._lock:
+                frame = None if self._closed.is_set() else next(frames, None)
+            if frame is None:
+                break
+            yield frame
+        else:
+            return
+        if not self._closed.is_set():
+            self._note_cut()
+
+    def close(self) -> None:
+        """Close the file; may be called twice and from another thread."""
+        self._closed.set()
+        with self._lock:
+            self._container.close()
+
+    def _note_cut(self) -> None:
+        decoder, container = self._decoder, self._container
+        stated: float | None = None
+        if container.duration and container.format.name.startswith(_STATING):
+            stated = (container.duration + (container.start_time or 0)) / av.time_base
+        reached = decoder.packet_end or 0.0
+        if decoder.broke_off or (stated is not None and reached < stated - MISSING_TAIL):
+            of = f" of {stated:.2f} s" if stated is not None else ""
+            self.notes.append(f"cut off in the middle: the last good frame is at {decoder.last_good or 0:.2f} s{of}")
+
+
+def _check_readable(spec: str, path: Path) -> None:
+    if not path.exists():
+        hint = "; a link to nowhere" if path.is_symlink() else ""
+        raise UserError(f"{spec}: there is no such file{hint}; check the path")
+    if not path.is_file():
+        raise UserError(f"{spec}: not a file that can be read twice; save the video to a file first")
+    try:
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise UserError(f"{spec}: the file is empty; copy or record it again")
+    except OSError as error:
+        raise UserError(f"{spec}: cannot be read ({error.strerror}); check its permissions") from None
+
+
+def _open(spec: str, path: Path) -> Any:
+    # "file:" keeps FFmpeg from reading a protocol into the name, and the whitelist from opening anything else.
+    options = {"protocol_whitelist": "file", "format_whitelist": formats(network=False)}
+    try:
+        return av.open(f"file:{path}", options=options, metadata_errors="replace")
+    except (av.error.FFmpegError, ValueError) as error:
+        if _lacks_index(path):
+            advice = "the recording was never finished; repair it with a tool such as untrunc or record it again"
+            raise UserError(f"{spec}: the file has no index (moov), so {advice}") from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"{spec}: not a video that FFmpeg can read ({reason}); check the file in a player") from None
+
+
+def _stream_of(spec: str, container: Any) -> Any:
+    stream = video_stream(container)
+    if stream is None:
+        holds = "only sound" if container.streams.audio else "no video"
+        raise UserError(f"{spec}: holds {holds}, no moving picture; give a video file")
+    if stream.codec_context is None:
+        raise UserError(f"{spec}: its video codec is unknown to this FFmpeg; convert the file to H.264 first")
+    return stream
+
+
+def _lacks_index(path: Path) -> bool:
+    """Whether this is an MP4 or QuickTime file without the box that says where its frames are."""
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        kind = b""
+        at = 0
+        while at + 8 <= size:
+            file.seek(at)
+            header = file.read(16)
+            length, kind = int.from_bytes(header[:4], "big"), header[4:8]
+            if kind not in _BOXES and at == 0:
+                return False
+            if kind == b"moov":
+                return False
+            if length == 1:
+                length = int.from_bytes(header[8:16], "big")
+            if length < 8:
+                break
+            at += length
+    return kind != b""
