@@ -1,0 +1,233 @@
+"""Every setting once: its name, type, default, unit, bounds and meaning.
+
+The flags of the command line, the keys of a config file, the keyword arguments of ``streamseg.open`` and the table in
+the README all come from the fields of ``Settings``; a setting has the same name everywhere (``score_threshold`` is
+``--score-threshold`` on the command line). Importing this module imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from streamseg.errors import UserError
+from streamseg.rules import Rule, Setting, checked
+
+PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+
+
+def _setting(default: Any, group: str, meaning: str, **rule: Any) -> Any:
+    return field(default=default, metadata={"rule": Rule(meaning, group, **rule)})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run, checked.
+
+    Every field may be given by keyword; values are checked as those of a config file are.
+
+    Raises:
+        UserError: A value of the wrong type or out of its bounds.
+    """
+
+    source: tuple[str, ...] = _setting(
+        (),
+        "Input",
+        "Video file, camera number, network stream, image, folder or glob; again for several.",
+        metavar="WHAT",
+    )
+    stride: int = _setting(
+        1,
+        "Input",
+        "Process every n-th frame; those between are decoded, not processed, not written.",
+        unit="frames",
+        low=1,
+    )
+    max_frames: int | None = _setting(
+        None,
+        "Input",
+        "Stop after this many processed frames of each source.",
+        unit="frames",
+        low=1,
+        unset="all",
+    )
+
+    output: str | None = _setting(
+        None,
+        "Output",
+        "Annotated MP4 to write; for several sources a folder (there already, or ending in /).",
+        metavar="FILE",
+    )
+    records: str | None = _setting(
+        None,
+        "Output",
+        "JSON lines to write, one per frame; - is standard output.",
+        metavar="FILE",
+    )
+    show: bool | None = _setting(
+        None,
+        "Output",
+        "Show a window (q quits, space pauses, s saves); auto: when nothing is written.",
+        unset="auto",
+    )
+    crf: int = _setting(23, "Output", "Quality of the H.264 video; lower is better and larger.", low=0, high=51)
+    preset: str = _setting(
+        "veryfast", "Output", "Speed of the H.264 encoder; slower makes smaller files.", choices=PRESETS
+    )
+    overwrite: bool = _setting(False, "Output", "Replace output files that exist.")
+
+    model: str | None = _setting(
+        None,
+        "Model",
+        "Name from `streamseg models`; auto: the best that is there for the device.",
+        unset="auto",
+        metavar="NAME",
+    )
+    weights: str | None = _setting(None, "Model", "Checkpoint file (.safetensors or .pth) instead.", metavar="FILE")
+    class_names: tuple[str, ...] = _setting(
+        (),
+        "Model",
+        "Class names of the checkpoint, in order; default: those in the file.",
+        comma=True,
+        metavar="NAMES",
+    )
+    device: str = _setting(
+        "auto",
+        "Model",
+        "Where the model runs.",
+        choices=("auto", "cpu", "cuda", "cuda:N", "mps"),
+        pattern=r"auto|cpu|mps|cuda(:\d+)?",
+    )
+    precision: str = _setting(
+        "auto",
+        "Model",
+        "Number format of the model; auto: the fastest that is safe on the device.",
+        choices=("auto", "fp32", "bf16", "fp16"),
+    )
+    batch_size: int | None = _setting(
+        None,
+        "Model",
+        "Frames per pass of the model; auto: 1 on a CPU, 4 on a GPU.",
+        unit="frames",
+        low=1,
+        high=256,
+        unset="auto",
+    )
+    input_size: int | None = _setting(
+        None,
+        "Model",
+        "Short side of the picture that the model sees; auto: the model's own.",
+        unit="pixels",
+        low=64,
+        high=4096,
+        unset="auto",
+    )
+    score_threshold: float = _setting(
+        0.5,
+        "Model",
+        "Least score of an object; one being followed is kept down to a fifth of it.",
+        low=0,
+        high=1,
+    )
+    classes: tuple[str, ...] = _setting(
+        (), "Model", "Keep these classes only; default: all.", comma=True, metavar="NAMES"
+    )
+    max_detections: int = _setting(100, "Model", "Most objects in one frame.", unit="objects", low=1, high=1000)
+
+    tracker: str = _setting(
+        "two_stage", "Tracking", "How objects are followed; none: they have no identity.", choices=("two_stage", "none")
+    )
+    track_lost_seconds: float = _setting(
+        1.5,
+        "Tracking",
+        "How long an object that is out of sight keeps its identity.",
+        unit="seconds",
+        low=0,
+        high=60,
+    )
+
+    mask_opacity: float = _setting(0.45, "Look", "How much of an object its colour covers.", low=0, high=1)
+    outlines: bool = _setting(True, "Look", "Draw the outline of each object.")
+    boxes: bool = _setting(False, "Look", "Draw the box of each object.")
+    labels: bool = _setting(True, "Look", "Write class, identity and score beside each object.")
+
+    config: str | None = _setting(
+        None, "Running", "Read settings from this TOML file; flags win over it.", metavar="FILE"
+    )
+    quiet: bool = _setting(False, "Running", "Show no progress; the closing summary stays.")
+
+    def __post_init__(self) -> None:
+        for setting in SETTINGS.values():
+            object.__setattr__(self, setting.name, checked(setting, getattr(self, setting.name), setting.name))
+
+    @classmethod
+    def gather(cls, given: Mapping[str, Any]) -> Settings:
+        """Settings from defaults, then the file that ``given["config"]`` names, then ``given``.
+
+        Raises:
+            UserError: An unknown name, a wrong value, or a config file that cannot be read.
+        """
+        for name in given:
+            if name not in SETTINGS:
+                raise UserError(f"unknown setting {name!r}{_nearest(name)}")
+        config = given.get("config")
+        return cls(**{**(read_config(config) if config is not None else {}), **given})
+
+
+SETTINGS: dict[str, Setting] = {
+    item.name: Setting(item.name, str(item.type).removesuffix(" | None"), item.default, item.metadata["rule"])
+    for item in fields(Settings)
+}
+
+
+def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The settings in a TOML file, checked.
+
+    Raises:
+        UserError: The file cannot be read, is no TOML, or holds an unknown key or a wrong value.
+    """
+    try:
+        import tomllib
+    except ModuleNotFoundError:  # Python 3.10
+        import tomli as tomllib
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read the config file {path}: {(error.strerror or str(error)).lower()}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"the config file {path} is not valid TOML: {' '.join(str(error).split())}") from None
+    values = {}
+    for name, value in content.items():
+        if name == "config":
+            raise UserError(f"config in {path}: a config file cannot name another; put everything into one file")
+        if name not in SETTINGS:
+            raise UserError(f"unknown setting {name!r} in {path}{_nearest(name)}")
+        values[name] = checked(SETTINGS[name], value, f"{name} in {path}")
+    return values
+
+
+def settings_table() -> str:
+    """Every setting as a Markdown table, for the README."""
+    lines = ["| Setting | Flag | Default | Allowed | Meaning |", "| --- | --- | --- | --- | --- |"]
+    group = ""
+    for setting in SETTINGS.values():
+        if setting.rule.group != group:
+            group = setting.rule.group
+            lines.append(f"| **{group}** | | | | |")
+        cells = (
+            f"`{setting.name}`",
+            "`" + setting.flags.replace(", ", "`, `") + "`",
+            setting.default_text,
+            setting.rule.allowed,
+        )
+        lines.append("| " + " | ".join((*cells, setting.rule.meaning)) + " |")
+    return "\n".join(lines)
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name.lower().replace("-", "_"), SETTINGS, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else "; see streamseg --help"
