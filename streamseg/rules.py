@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import numbers
 import os
 import re
@@ -131,13 +130,12 @@ def from_text(setting: Setting, text: str | list[str] | bool) -> Any:
 def _number(setting: Setting, value: Any, where: str) -> int | float:
     rule = setting.rule
     what = "a whole number" if setting.kind == "int" else "a number"
-    kind: type = numbers.Integral if setting.kind == "int" else numbers.Real
-    if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value):
+    kind: Any = numbers.Integral if setting.kind == "int" else numbers.Real
+    if isinstance(value, bool) or not isinstance(value, kind) or value != value:  # NaN differs from itself
         raise UserError(f"{where} {_quoted(value)}: must be {what}{f' ({rule.allowed})' if rule.allowed else ''}")
-    number = int(value) if setting.kind == "int" else float(value)
-    if (rule.low is not None and number < rule.low) or (rule.high is not None and number > rule.high):
+    if (rule.low is not None and value < rule.low) or (rule.high is not None and value > rule.high):
         raise UserError(f"{where} {value}: must be {rule.allowed}")
-    return number
+    return int(value) if setting.kind == "int" else float(value)
 
 
 def _texts(setting: Setting, value: Any, where: str) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ WRONG = [
     ("batch_size", "many", "batch_size 'many': must be a whole number (auto, or 1 to 256 frames)"),
     ("score_threshold", 1.01, "score_threshold 1.01: must be 0 to 1"),
     ("score_threshold", float("nan"), "score_threshold nan: must be a number (0 to 1)"),
+    ("score_threshold", 10**400, f"score_threshold {10**400}: must be 0 to 1"),
+    ("crf", float("inf"), "crf inf: must be a whole number (0 to 51)"),
     ("score_threshold", None, "score_threshold None: must be a number (0 to 1)"),
     ("show", "yes", "show 'yes': must be true or false"),
     ("overwrite", 1, "overwrite 1: must be true or false"),
