@@ -44,7 +44,8 @@ class Canvas:
         keep = np.flatnonzero(seen)
         if not len(keep):
             return
-        order = keep[np.lexsort((-distance[keep], mesh.layers[keep]))]
+        whole = np.floor(mesh.layers[keep])
+        order = keep[np.lexsort((mesh.layers[keep] - whole - distance[keep], whole))]
         colours = self.light.shade(mesh.colours[order], normal[order], view[order], mesh.materials[order], sunny)
         colours = self.light.veil(colours, distance[order])
         corners = _fixed(points[order, :, :2])
@@ -122,10 +123,10 @@ class Canvas:
         homography = homography @ np.array([[1, 0, low[0]], [0, 1, low[1]], [0, 0, 1.0]])
         size = (int(high[0] - low[0]), int(high[1] - low[1]))
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        lit = np.clip(picture * factor, 0, 255)
+        warped = cv2.warpPerspective(picture, homography, size, flags=flags, borderMode=cv2.BORDER_WRAP)
         clear = float(np.exp2(-depth / self.light.haze))
-        lit = (lit * clear + self.light.horizon * (0.92 * (1 - clear))).astype(np.uint8)
-        warped = cv2.warpPerspective(lit, homography, size, flags=flags, borderMode=cv2.BORDER_WRAP)
+        lit = np.arange(256)[:, None] * factor * clear + self.light.horizon * (0.92 * (1 - clear))
+        warped = cv2.LUT(warped, np.clip(lit, 0, 255).astype(np.uint8)[:, None])
         mask = np.zeros((size[1], size[0]), np.uint8)
         cv2.fillPoly(mask, [_fixed(shape - low)], 255, cv2.LINE_8, _SHIFT)
         area = self.pixels[low[1] : high[1], low[0] : high[0]]
@@ -136,7 +137,7 @@ class Canvas:
     ) -> None:
         """Paint a polygon [N, 2] (x, y in metres) of the ground, with less detail farther away."""
         origin, u, v = np.array([0, 0, z]), np.array([1.0, 0, 0]), np.array([0, 1.0, 0])
-        for span in ((NEAR, 5.0), (4.9, 12.0), (11.8, 30.0), (29.5, 90.0), (89.0, 400.0)):
+        for span in ((NEAR, 6.0), (5.9, 16.0), (15.7, 45.0), (44.0, 400.0)):
             self.plane(texture, scale, origin, u, v, outline, factor, span)
 
     def sprite(self, picture: np.ndarray, foot: np.ndarray, height: float, factor: np.ndarray, slot: int = 0) -> None:

@@ -68,19 +68,21 @@ def car(rng: np.random.Generator, lit: bool = False, braking: bool = False) -> t
 def wheels(builder: Builder, front: float, rear: float, half: float, radius: float, rng: np.random.Generator) -> None:
     """Four wheels with rims; arches are the body's own."""
     rim = np.array([150, 152, 156]) * rng.uniform(0.45, 1.25)
+    one = Builder()
+    angle = np.arange(14) * (2 * np.pi / 14)
+    circle = np.stack([np.cos(angle) * radius, np.zeros(14), radius + np.sin(angle) * radius], axis=1)
+    rings = np.stack([circle + np.array([0, half - 0.22, 0]), circle + np.array([0, half - 0.01, 0])])
+    one.add(loft(rings), TYRE, MATTE, 0)
+    one.add(disc((0, half - 0.006, radius), radius, 1), TYRE, MATTE, 4)
+    one.add(disc((0, half, radius), radius * 0.68, 1), rim, PAINT, 5)
+    spokes = disc((0, half, radius), radius * 0.60, 1, 20)
+    one.add(spokes[::2] if rng.random() < 0.5 else spokes[1::4], rim * 0.35, MATTE, 6)
+    one.add(disc((0, half, radius), radius * 0.16, 1, 8), rim * 0.8, MATTE, 7)
+    wheel = one.mesh()
     for x in (front, rear):
         for side in (1, -1):
-            outer, inner = side * (half - 0.01), side * (half - 0.22)
-            angle = np.arange(14) * (2 * np.pi / 14)
-            circle = np.stack([x + np.cos(angle) * radius, np.zeros(14), radius + np.sin(angle) * radius], axis=1)
-            rings = np.stack([circle + np.array([0, inner, 0]), circle + np.array([0, outer, 0])])
-            builder.add(loft(rings), TYRE, MATTE, 0)
-            hub = (x, outer + side * 0.012, radius)
-            builder.add(disc((x, outer + side * 0.004, radius), radius * 1.0, side), TYRE, MATTE, 4)
-            builder.add(disc(hub, radius * 0.68, side), rim, PAINT, 5)
-            spokes = disc((x, outer + side * 0.016, radius), radius * 0.60, side, 20)
-            builder.add(spokes[::2] if rng.random() < 0.5 else spokes[1::4], rim * 0.35, MATTE, 6)
-            builder.add(disc((x, outer + side * 0.02, radius), radius * 0.16, side, 8), rim * 0.8, MATTE, 7)
+            faces = wheel.faces * [1, side, 1] + [x, 0, 0]
+            builder.append(wheel, faces if side > 0 else faces[:, ::-1])
 
 
 def _top(shape: CarShape, s: np.ndarray) -> np.ndarray:
@@ -222,6 +224,6 @@ def _pane(
     builder: Builder, wall: np.ndarray, u: tuple[float, float], v: tuple[float, float], centre: np.ndarray
 ) -> None:
     """A window whose tint grows lighter upwards, as a street's reflection in it does."""
-    strips = on_quad(wall, u, v, 4)
+    strips = on_quad(wall, u, v, 6)
     tint = np.linspace(0.75, 1.7, len(strips))[:, None] * np.array(WINDOW, float)
     builder.add(outward(strips, centre), tint, GLASS, 9)

@@ -34,9 +34,9 @@ def facade(rng: np.random.Generator, width: float, height: float, scale: float, 
     columns, rows = max(8, int(width * scale)), max(8, int(height * scale))
     wall = np.clip(WALLS[rng.integers(len(WALLS))] * rng.uniform(0.8, 1.1) + rng.normal(0, 5, 3), 20, 250)
     size = 256
-    weather = 5 * noise(rng, size, 8) + 3 * noise(rng, size, 64)
-    weather = np.tile(weather, (rows // size + 1, columns // size + 1))[:rows, :columns]
-    picture = np.clip(wall + weather[..., None] + rng.normal(0, 4, (rows, columns, 1)), 0, 255).astype(np.uint8)
+    weather = 5 * noise(rng, size, 8) + 3 * noise(rng, size, 64) + 4 * rng.standard_normal((size, size), dtype=np.float32)
+    tile = np.clip(wall + weather[..., None], 0, 255).astype(np.uint8)
+    picture = np.tile(tile, (rows // size + 1, columns // size + 1, 1))[:rows, :columns].copy()
     brick = wall[0] > wall[2] * 1.35
     if brick and scale >= 20:
         picture[:: max(3, int(0.15 * scale))] = (picture[:: max(3, int(0.15 * scale))] * 0.88).astype(np.uint8)

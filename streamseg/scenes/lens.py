@@ -69,7 +69,7 @@ def expose(image: np.ndarray, lens: Lens, rng: np.random.Generator) -> np.ndarra
 def metered(lens: Lens, image: np.ndarray, target: float, strength: float = 0.8) -> Lens:
     """The same lens with the exposure a camera's meter would choose to bring the mean grey near ``target``."""
     mean = max(float(image[::4, ::4].mean()), 8.0)
-    return replace(lens, gain=lens.gain * np.clip((target / mean) ** strength, 0.6, 2.6))
+    return replace(lens, gain=lens.gain * np.clip((target / mean) ** strength, 0.6, 3.6))
 
 
 def _grain(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

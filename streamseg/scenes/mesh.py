@@ -20,17 +20,14 @@ class Mesh:
         faces: float [F, 4, 3]; wound so that (p2 - p0) x (p3 - p1) points outwards.
         colours: float [F, 3], RGB 0 to 255.
         materials: int [F], one of ``MATTE``, ``PAINT``, ``GLASS``, ``GLOW``.
-        layers: int [F]; a higher layer is painted over every lower one.
+        layers: float [F]; a higher whole number is painted over every lower one. What is behind the point brings a face
+            nearer by so many metres when faces of one layer are sorted.
     """
 
     faces: np.ndarray
     colours: np.ndarray
     materials: np.ndarray
     layers: np.ndarray
-
-    def moved(self, faces: np.ndarray) -> Mesh:
-        """The same look on other corners [F, 4, 3]."""
-        return Mesh(faces, self.colours, self.materials, self.layers)
 
 
 @dataclass(slots=True)
@@ -42,7 +39,7 @@ class Builder:
     materials: list[np.ndarray] = field(default_factory=list)
     layers: list[np.ndarray] = field(default_factory=list)
 
-    def add(self, faces: np.ndarray, colour: np.ndarray | Colour, material: int = MATTE, layer: int = 0) -> None:
+    def add(self, faces: np.ndarray, colour: np.ndarray | Colour, material: int = MATTE, layer: float = 0) -> None:
         """Add faces [F, 4, 3] (or one, [4, 3]) of one colour, or of F colours [F, 3]."""
         faces = np.asarray(faces, float).reshape(-1, 4, 3)
         count = len(faces)
@@ -50,6 +47,13 @@ class Builder:
         self.colours.append(np.broadcast_to(np.asarray(colour, float), (count, 3)))
         self.materials.append(np.full(count, material))
         self.layers.append(np.full(count, layer))
+
+    def append(self, mesh: Mesh, faces: np.ndarray) -> None:
+        """Add the faces of another mesh in another place ([F, 4, 3])."""
+        self.faces.append(faces)
+        self.colours.append(mesh.colours)
+        self.materials.append(mesh.materials)
+        self.layers.append(mesh.layers)
 
     def mesh(self) -> Mesh:
         """Everything added so far."""

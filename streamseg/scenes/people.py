@@ -100,7 +100,7 @@ def walking(person: Look, phase: float, stride: float = 1.0, sides: int = 8) -> 
     swing = 0.48 * stride * person.swing
     legs = np.array([np.sin(phase), -np.sin(phase)]) * swing + 0.04
     lift = np.maximum(0, np.array([np.cos(phase), -np.cos(phase)]))
-    knees = legs - (0.12 + 0.95 * lift) * stride - 0.03
+    knees = legs - (0.10 + 0.72 * lift) * stride - 0.03
     y = np.array([1, -1]) * 0.052 * h
     hip_z = 0.035 * h + (thigh * np.cos(legs) + shin * np.cos(knees)).max()
     hips = np.stack([np.zeros(2), y * 0.95, np.full(2, hip_z)], 1)
@@ -157,21 +157,34 @@ def torso(builder: Builder, person: Look, base: np.ndarray, lean: np.ndarray, si
             0.35 + 0.65 * g
         )
 
+    if sides > 8:
+        rows = _smooth(rows)
     rings = np.stack([ring(*row) for row in rows])
     upper, lower = person.top, person.top if person.coat or person.skirt else person.bottom
-    builder.add(loft(rings[1:], caps=False), np.repeat(np.stack([upper, upper, upper, upper, upper * 0.95]), count, 0))
-    builder.add(loft(rings[:2], caps=False), lower)
+    waist = 1 if sides <= 8 else 3
+    builder.add(loft(rings[waist:], caps=False), upper, layer=0.05)
+    builder.add(loft(rings[: waist + 1], caps=False), lower, layer=0.02)
     if person.coat or person.skirt:
         length, flare = (person.coat, 0.088) if person.coat else (0.20, 0.105)
         hem = ring(0, flare, flare + 0.012) - [0, 0, length * h]
         skirt = loft(np.stack([hem, ring(0.25, 0.060, 0.088)]), caps=False)
-        builder.add(skirt, person.top if person.coat else person.bottom)
+        builder.add(skirt, person.top if person.coat else person.bottom, layer=0.11)
     if person.backpack is not None:
         middle = base + up * 0.62 + lean * 0.6 - [0.11 * h, 0, 0]
         spine = np.stack([middle - [0, 0, 0.10 * h], middle + np.array([0, 0, 0.07 * h])])
         wide = np.stack([ring(0, 0.045, 0.085) - base + point for point in spine])
         tip = np.stack([ring(0, 0.03, 0.06) - base + spine[1] + [0, 0, 0.04 * h]])
         builder.add(loft(np.concatenate([wide, tip])), person.backpack)
+
+
+def _smooth(rows: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
+    """Rows with two more between each pair, on a smooth curve through them all (Catmull-Rom)."""
+    known = np.array([rows[0], *rows, rows[-1]])
+    out = []
+    for a, b, c, d in zip(known, known[1:], known[2:], known[3:], strict=False):
+        for t in (0.0, 1 / 3, 2 / 3):
+            out.append(0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3))
+    return [*map(tuple, out), rows[-1]]
 
 
 def limbs_of_arms(
@@ -201,10 +214,10 @@ def head(builder: Builder, person: Look, centre: np.ndarray, sides: int = 8) -> 
     )
     count = sides + 4
     angle = np.arange(count) * (2 * np.pi / count)
-    levels = np.linspace(-1, 1, 8)
+    levels = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 8 if sides <= 8 else 15))
     rings = []
     for level in levels:
-        r = np.sqrt(max(1 - level**2, 0.04))
+        r = np.sqrt(max(1 - level**2, 0.01))
         wide = 0.046 * (1.0 if level > -0.2 else 1.0 + 0.25 * (level + 0.2))
         rings.append(
             centre

@@ -25,13 +25,11 @@ def paint(
     paint_sky(canvas.pixels, canvas.camera.focal, camera.rotation, light, clouds)
     street.paint_ground(canvas)
     eye = camera.position
-    shown = [body for body in bodies if _in_view(camera, body)][:MAX_SLOTS]
+    shown = [body for body in bodies if in_view(camera, body)][:MAX_SLOTS]
     meshes: dict[int, tuple[Mesh, np.ndarray]] = {}
     for index, body in enumerate(shown):
         distance = float(np.hypot(body.x - eye[0], body.y - eye[1]))
-        mesh = body.build(
-            4 if distance * 700 > 24 * canvas.camera.focal else 6 if distance * 300 > 8 * canvas.camera.focal else 9
-        )
+        mesh = body.build(_detail(1.7 * canvas.camera.focal / max(distance, 0.5)))
         meshes[index] = (mesh, place(mesh.faces, body.x, body.y, body.heading, body.z))
     shades = _building_shadows(street, light)
     _paint_shadows(canvas, street, shown, meshes, shades)
@@ -55,6 +53,11 @@ def paint(
     return image, slots, shown
 
 
+def _detail(tall: float) -> int:
+    """Sides per limb for a person this many canvas pixels tall."""
+    return 4 if tall < 50 else 6 if tall < 130 else 9 if tall < 400 else 14
+
+
 def _distance(body: Body, eye: np.ndarray) -> float:
     """Distance to the nearest point of its middle line, so that a long bus does not sort behind what it hides."""
     ahead = np.array([np.sin(body.heading), np.cos(body.heading)])
@@ -65,7 +68,8 @@ def _distance(body: Body, eye: np.ndarray) -> float:
     return 0.5 * nearest + 0.5 * float(np.hypot(*offset))
 
 
-def _in_view(camera: Camera, body: Body) -> bool:
+def in_view(camera: Camera, body: Body) -> bool:
+    """Whether any of it can be seen, as far as its place and size tell."""
     corners = camera.to_view(np.concatenate([body.footprint(0.3), body.footprint(0.3) + np.array([0, 0, 3.4])]))
     depth = corners[:, 2]
     if depth.max() < NEAR * 2 or depth.min() > 160:

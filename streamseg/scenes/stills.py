@@ -8,10 +8,14 @@ from streamseg.scenes import bodies, cycles, people
 from streamseg.scenes.bodies import Body
 from streamseg.scenes.geometry import Camera
 from streamseg.scenes.lens import expose, metered, random_lens
-from streamseg.scenes.stage import paint
+from streamseg.scenes.mesh import Mesh
+from streamseg.scenes.stage import in_view, paint
 from streamseg.scenes.street import KERB, Street, random_street
 from streamseg.scenes.truth import SceneFrame, visible
 from streamseg.scenes.weather import Light, cloud_map, random_light
+
+
+NOTHING = Mesh(np.zeros((0, 4, 3)), np.zeros((0, 3)), np.zeros(0), np.zeros(0))
 
 
 def render_still(seed: int, width: int = 512, height: int = 320) -> SceneFrame:
@@ -151,11 +155,19 @@ def _parked(rng: np.random.Generator, street: Street, camera: Camera, cast: _Cas
             y += float(rng.uniform(5.4, 7.0))
             if rng.random() > density:
                 continue
+            x = float(street.at(y)) + side * (street.half - 1.15)
+            if not in_view(camera, _outline(x, y, street.heading(y))):
+                continue
             mesh, size = bodies.random_vehicle(rng, False, kind="car" if rng.random() < 0.85 else "van")
-            x = float(street.at(y)) + side * (street.half - 0.25 - size[1] / 2)
+            x += side * (0.9 - size[1] / 2)
             turn = street.heading(y) + (np.pi if rng.random() < 0.4 else 0) + float(rng.normal(0, 0.02))
             if abs(x - camera.position[0]) > size[1] / 2 + 0.5 or abs(y - camera.position[1]) > size[0] / 2 + 0.5:
                 cast.add(bodies.vehicle(0, x, y, turn, 0.0, mesh, size))
+
+
+def _outline(x: float, y: float, heading: float) -> Body:
+    """Something of a car's size, to ask whether it would be seen."""
+    return bodies.vehicle(0, x, y, heading, 0.0, NOTHING, (5.2, 2.0))
 
 
 def _moving(rng: np.random.Generator, street: Street, camera: Camera, cast: _Cast, lit: bool) -> None:

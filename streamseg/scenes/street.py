@@ -89,10 +89,10 @@ class Street:
         up = light.flat(np.array([0, 0, 1.0]))
         near, far = canvas.camera.position[1] - 60, canvas.camera.position[1] + 300
         edge = self.half + self.pavement
-        wide = np.array([[-400, near], [400, near], [400, far + 200], [-400, far + 200]])
-        canvas.ground(self.beyond, 24, wide, up, KERB)
-        canvas.ground(self.slabs, 40, self.strip(-edge, edge, near, far), up, KERB)
-        canvas.ground(self.tarmac, 40, self.strip(-self.half, self.half, near, far), up)
+        for side in (-1, 1):
+            canvas.ground(self.beyond, 24, self.strip(side * edge, side * 400, near, far + 200), up, KERB)
+            canvas.ground(self.slabs, 36, self.strip(side * self.half, side * edge, near, far), up, KERB)
+        canvas.ground(self.tarmac, 40, self.strip(-self.half, self.half, near, far + 200), up)
         self._kerbs(canvas, near, far)
         self._markings(canvas, near, far, up)
 
@@ -145,13 +145,14 @@ class Street:
         width, deep, tall = float(np.linalg.norm(b - a)), 9.0, block.height
         for corner, normal in ((a, -along), (b, along)):
             if (eye - corner) @ normal > 0:
-                outline = np.array([[0, 0], [deep, 0], [deep, tall], [0, tall]])
+                ridge = tall + (0.4 * deep if block.roof is not None else 0)
+                outline = np.array([[0, 0], [deep, 0], [deep, tall], [deep / 2, ridge], [0, tall]])
                 canvas.plane(block.wall, 24, corner, inward, up, outline, canvas.light.flat(normal))
         if (eye - a) @ inward >= 0:
             return
         if block.roof is not None:
             slope = np.array([inward[0], inward[1], 0.8]) / np.sqrt(1.64)
-            outline = np.array([[0, 0], [width, 0], [width, 5], [0, 5]])
+            outline = np.array([[0, 0], [width, 0], [width, 0.64 * deep], [0, 0.64 * deep]])
             factor = canvas.light.flat(np.array([-inward[0] * 0.6, -inward[1] * 0.6, 0.8]))
             canvas.plane(block.roof, 24, a + up * tall, along, slope, outline, factor)
         outline = np.array([[0, 0], [width, 0], [width, tall], [0, tall]])
@@ -165,19 +166,34 @@ def random_street(
     kind: str | None = None,
     length: float = 130.0,
     fronts: int = 5,
+    half: float | None = None,
+    crossings: tuple[float, ...] | None = None,
 ) -> Street:
-    """A street by chance: ``kind`` is ``"city"``, ``"suburb"``, ``"square"`` or ``"open"``."""
+    """A street by chance.
+
+    Args:
+        rng: Where chance comes from.
+        light: What shines on it; at dusk windows are lit.
+        scale: Texture pixels per metre of fronts.
+        kind: ``"city"``, ``"suburb"``, ``"square"`` or ``"open"``; by chance where None.
+        length: Metres along which houses stand.
+        fronts: How many different houses there are.
+        half: Half the road's width in metres; where given, the street is straight as well.
+        crossings: Where zebra crossings lie.
+    """
     kind = kind or str(rng.choice(["city", "suburb", "square", "open"], p=[0.5, 0.22, 0.13, 0.15]))
-    half = float(rng.uniform(3.2, 7.5))
+    bend = 0.0 if half is not None or rng.random() < 0.6 else float(rng.uniform(-0.006, 0.006))
+    half = float(rng.uniform(3.2, 7.5)) if half is None else half
     pavement = float(rng.uniform(7, 14) if kind == "square" else rng.uniform(1.8, 4.5))
     verge = {"city": 0.0, "square": 0.0, "suburb": rng.uniform(3, 8), "open": rng.uniform(10, 30)}[kind]
-    bend = 0.0 if rng.random() < 0.6 else float(rng.uniform(-0.006, 0.006))
+    if crossings is None:
+        crossings = tuple(rng.uniform(6, 70, int(rng.integers(0, 3))).tolist())
     street = Street(
         half, pavement, verge, bend,
-        tuple(rng.uniform(6, 70, int(rng.integers(0, 3))).tolist()),
+        crossings,
         str(rng.choice(["dashed", "double", "none"], p=[0.6, 0.15, 0.25])), bool(rng.random() < 0.3), [], [],
-        [textures.tree(rng, float(rng.uniform(-1, 1)), int(256 * max(1, scale / 24))) for _ in range(2)],
-        pyramid(textures.asphalt(rng)), pyramid(textures.paving(rng)),
+        [textures.tree(rng, float(rng.uniform(-1, 1)), int(8 * max(20, scale))) for _ in range(2)],
+        pyramid(textures.asphalt(rng, 256 if scale < 30 else 512)), pyramid(textures.paving(rng)),
         pyramid(textures.grass(rng) if kind in ("suburb", "open") else textures.paving(rng)), scale, rng.uniform(20, 230, (4, 3)),
     )  # fmt: skip
     _build_blocks(rng, street, light, kind, length, fronts)

@@ -17,10 +17,10 @@ def noise(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
 
 def asphalt(rng: np.random.Generator, size: int = 512) -> np.ndarray:
     """A road's surface with patches, stains and cracks, uint8 [size, size, 3]."""
-    tone = rng.uniform(70, 135) + rng.normal(0, 3, 3)
-    grain = 9 * rng.standard_normal((size, size), dtype=np.float32) + 6 * noise(rng, size, size // 4)
-    large = 6 * noise(rng, size, 8) + 5 * noise(rng, size, 32)
-    surface = np.clip(grain + large, -60, 60)
+    tone = rng.uniform(80, 145) + rng.normal(0, 3, 3)
+    grain = 7 * rng.standard_normal((size, size), dtype=np.float32)
+    large = 3.5 * noise(rng, size, 8) + 2 * noise(rng, size, 32) + 2 * noise(rng, size, size // 4)
+    surface = np.clip(grain + large, -40, 40)
     for _ in range(rng.integers(0, 4)):
         x, y, w, h = rng.integers(0, size, 4)
         surface[y : y + h // 3, x : x + w // 3] += rng.uniform(-16, 10)
@@ -70,7 +70,7 @@ def tree(rng: np.random.Generator, sun_left: float, size: int = 256) -> np.ndarr
         cv2.line(picture, (int(middle), int(fork)), tip, (*(trunk * 0.9).tolist(), 255), max(1, int(half)), cv2.LINE_AA)
     bare = rng.random() < 0.12
     leaf = np.array([74, 98, 44]) * rng.uniform(0.6, 1.2) + rng.normal(0, 10, 3)
-    count = 60 if bare else 420
+    count = 70 if bare else 2 * size + 100
     crown_y, crown_h, crown_w = fork * 0.58, fork * 0.56, width * rng.uniform(0.34, 0.48)
     spread = rng.standard_normal((count, 3))
     spread /= np.linalg.norm(spread, axis=1, keepdims=True)
@@ -79,11 +79,15 @@ def tree(rng: np.random.Generator, sun_left: float, size: int = 256) -> np.ndarr
     bright = (
         0.55 + 0.22 * spread[:, 2] - 0.28 * spread[:, 1] - 0.2 * sun_left * spread[:, 0] + rng.normal(0, 0.09, count)
     )
-    radii = rng.uniform(0.012, 0.042, count) * size
+    radii = rng.uniform(0.007, 0.032, count) * size
     for (x, y, _), light, radius in zip(spread, np.clip(bright, 0.15, 1.35), radii, strict=True):
         spot = (int(middle + x * crown_w), int(crown_y + y * crown_h))
         colour = np.clip(leaf * (0.35 + light), 0, 255)
         cv2.circle(picture, spot, int(radius) + 1, (*colour.tolist(), 255), -1, cv2.LINE_8)
-    fine = rng.normal(0, 13, (size, width, 1))
-    picture[..., :3] = np.clip(picture[..., :3] + fine, 0, 255)
+    leaves = rng.standard_normal((size // 2, width // 2), dtype=np.float32)
+    leaves = cv2.resize(leaves, (width, size), interpolation=cv2.INTER_LINEAR)
+    picture[..., :3] = np.clip(picture[..., :3] + (leaves * (np.arange(size) < fork)[:, None])[..., None] * [17, 19, 10], 0, 255)
+    crown = (cv2.GaussianBlur(picture[..., 3], (0, 0), size / 60) < 150) & (leaves < 0.15)
+    crown[int(fork) :] = False
+    picture[crown, 3] = 0
     return picture
