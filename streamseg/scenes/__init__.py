@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from streamseg.scenes.clip import render_clip
 from streamseg.scenes.export import write_stills
+from streamseg.scenes.sample import write_sample
 from streamseg.scenes.stills import render_still
 from streamseg.scenes.truth import SceneFrame, TrueObject
 
-__all__ = ["SceneFrame", "TrueObject", "render_still", "write_stills"]
+__all__ = ["SceneFrame", "TrueObject", "render_clip", "render_still", "write_sample", "write_stills"]

@@ -30,7 +30,7 @@ class Canvas:
         self.pixels = np.zeros((self.camera.height, self.camera.width, 4), np.uint8)
 
     def mesh(self, mesh: Mesh, faces: np.ndarray, slot: int = 0, sunny: float = 1.0) -> None:
-        """Paint a mesh whose corners in the world are ``faces`` [F, 4, 3]; ``sunny`` is its share of sunlight, 0 to 1."""
+        """Paint a mesh whose corners in the world are ``faces`` [F, 4, 3]; ``sunny`` is its share of sun, 0 to 1."""
         eye = self.camera.position
         centres = faces.mean(1)
         normal = meshes.normals(faces)

@@ -32,7 +32,9 @@ class Drive:
     car: Driver
 
 
-def render_clip(seed: int, seconds: float, width: int = 1280, height: int = 720, rate: int = 30) -> Iterator[SceneFrame]:
+def render_clip(
+    seed: int, seconds: float, width: int = 1280, height: int = 720, rate: int = 30
+) -> Iterator[SceneFrame]:
     """A street seen from a moving car, frame by frame.
 
     Args:
@@ -51,6 +53,7 @@ def render_clip(seed: int, seconds: float, width: int = 1280, height: int = 720,
     plan = _plan(rng, seconds, scale=max(4.0, min(44.0, width / 28)), light_kind=light)
     clouds = cloud_map(rng)
     grain = np.random.default_rng(seed + 1)
+    meter: float | None = None
     for index in range(round(seconds * rate)):
         now = index / rate
         veil = 0.30 + 0.70 * _ease((np.cos(2 * np.pi * (now - 1.0) / 7.5) + 0.55) / 1.1)
@@ -58,7 +61,10 @@ def render_clip(seed: int, seconds: float, width: int = 1280, height: int = 720,
         camera = _camera(plan.car, now, width, height)
         image, slots, shown = paint(plan.street, [actor(now) for actor in plan.actors], camera, lit, clouds)
         image = _rush(image, plan.car, now, rate)
-        lens = Lens(np.full(3, 1.12 + 0.14 * (1 - veil)), 1.04, 0.35 * width / 1280, vignette=0.22, noise=1.6)
+        mean = float(image[::4, ::4].mean())
+        meter = mean if meter is None else meter + 0.06 * (mean - meter)
+        gain = np.clip((112 / meter) ** 0.7, 0.8, 1.8) * np.array([1.01, 1.0, 0.99])
+        lens = Lens(gain, 1.02, 0.35 * width / 1280, vignette=0.22, noise=1.6)
         image = expose(image, lens, grain)
         yield SceneFrame(image, visible(slots, [(body.id, body.label) for body in shown]), now)
 
@@ -95,7 +101,7 @@ def _rush(image: np.ndarray, car: Driver, now: float, rate: int) -> np.ndarray:
 
 def _plan(rng: np.random.Generator, seconds: float, scale: float, light_kind: object) -> Drive:
     reach = 8.5 * seconds + 40
-    zebras = tuple(np.arange(31.0, reach, 75.0).tolist())
+    zebras = tuple(np.arange(30.0, reach, 75.0).tolist())
     street = random_street(rng, light_kind, scale, "city", reach + 120, 9, HALF, zebras)  # type: ignore[arg-type]
     street = replace(street, pavement=street.pavement, centre_line="dashed", parking=True)
     actors: list[Actor] = []
@@ -107,30 +113,39 @@ def _plan(rng: np.random.Generator, seconds: float, scale: float, light_kind: ob
     return Drive(street, actors, car)
 
 
-def _traffic(rng: np.random.Generator, actors: list[Actor], zebras: tuple[float, ...], seconds: float) -> tuple[Driver, dict[float, float]]:
+def _traffic(
+    rng: np.random.Generator, actors: list[Actor], zebras: tuple[float, ...], seconds: float
+) -> tuple[Driver, dict[float, float]]:
     """Cars and cycles on both lanes; returns the one with the camera and when each crossing opens."""
-    car = Driver(0.0, 1, 8.2, 4.4)
+    car = Driver(0.0, 1, 8.2, 7.5)
     lead, second = Driver(14.5, 1, 8.6, 4.4), Driver(40.0, 1, 9.0, 4.6)
-    oncoming = [Driver(float(y), -1, float(rng.uniform(7, 8.5)), 5.0) for y in (22.0, 47.0, 62.0, 84.0)]
+    oncoming = [Driver(float(y), -1, float(rng.uniform(7, 8.5)), 5.0) for y in (22.0, 43.0, 60.0, 84.0)]
     oncoming += [Driver(float(y), -1, 8.0, 5.0) for y in np.arange(110, 110 + 9 * seconds, 26.0)]
-    with_us, against = [Driver(24.0, 1, 5.2, 1.8)], [Driver(70.0, -1, 4.6, 1.8), Driver(95.0, -1, 5.2, 1.8)]
-    lanes = [[second, lead, car], oncoming, with_us, against]
+    with_us = [Driver(26.0, 1, 6.2, 1.8), Driver(11.0, 1, 4.9, 1.8)]
+    against = [Driver(38.0, -1, 4.4, 1.8), Driver(66.0, -1, 6.5, 1.8), Driver(95.0, -1, 4.8, 1.8)]
     kinds = ["van", "car", "bus", "car", "lorry"]
     for index, driver in enumerate([lead, second, *oncoming]):
-        mesh, size = bodies.random_vehicle(rng, False, kind="car" if index < 2 else kinds[(index - 2) % 5])
-        driver.length = size[0]
-        actors.append(_driven(len(actors) + 1, driver, mesh, size))
+        actors.append(
+            _driven(len(actors) + 1, driver, int(rng.integers(1 << 30)), "car" if index < 2 else kinds[(index - 2) % 5])
+        )
     for driver in [*with_us, *against]:
-        rider = cycles.random_rider(rng)
-        if driver is against[1]:
-            rider = replace(rider, motor=True)
+        rider = replace(cycles.random_rider(rng), motor=driver in (with_us[0], against[1]))
         actors.append(_ridden(len(actors) + 1, driver, rider, driver.ahead * (LANE + 1.15)))
+    lanes = [[second, lead, car], oncoming, with_us, against]
     return car, drive(lanes, car, lead, zebras, seconds)
 
 
-def _driven(identity: int, driver: Driver, mesh: bodies.Mesh, size: tuple[float, float]) -> Actor:
+def _driven(identity: int, driver: Driver, seed: int, kind: str) -> Actor:
     heading = 0.0 if driver.ahead > 0 else np.pi
-    return lambda now: bodies.vehicle(identity, driver.ahead * LANE, driver.at(now), heading, 0.0, mesh, size)
+    rolling, size = bodies.random_vehicle(np.random.default_rng(seed), False, kind=kind)
+    slowing, _ = bodies.random_vehicle(np.random.default_rng(seed), False, braking=True, kind=kind)
+    driver.length = size[0]
+
+    def at(now: float) -> Body:
+        mesh = slowing if driver.braking(now) else rolling
+        return bodies.vehicle(identity, driver.ahead * LANE, driver.at(now), heading, 0.0, mesh, size)
+
+    return at
 
 
 def _ridden(identity: int, driver: Driver, rider: cycles.Rider, x: float) -> Actor:
@@ -161,10 +176,17 @@ def _parked(rng: np.random.Generator, actors: list[Actor], zebras: tuple[float, 
 def _crossers(rng: np.random.Generator, actors: list[Actor], street: Street, zebra: float, opens: float) -> None:
     """People who wait at a crossing, walk over it, and go on along the other pavement."""
     wait, out = HALF + 0.7, HALF + min(1.6, street.pavement * 0.5)
-    for side, delay in ((-1, -1.6), (1, 0.2), (1, 0.9), (-1, -0.3), (1, 2.6)):
+    for side, delay in ((-1, -1.8), (1, 0.1), (1, 0.7), (-1, -0.8), (1, 1.5)):
         y = zebra + float(rng.uniform(-1.2, 1.2))
         turn = float(rng.choice([-1, 1])) * 40
-        path = np.array([[side * wait, y], [-side * (wait - 0.3), y + 0.3], [-side * out, y + np.sign(turn)], [-side * out, y + turn]])
+        path = np.array(
+            [
+                [side * wait, y],
+                [-side * (wait - 0.3), y + 0.3],
+                [-side * out, y + np.sign(turn)],
+                [-side * out, y + turn],
+            ]
+        )
         actors.append(_walker(len(actors) + 1, rng, path, float(rng.uniform(1.45, 1.7)), opens + delay))
 
 

@@ -174,12 +174,15 @@ def _rider(
         crown = top + np.array([-0.006 * h, 0, 0.026 * h])
         r = np.array([0.060 * h if not cycle.motor else 0.072 * h])
         builder.add(
-            tubes(crown[None] - [0.03, 0, 0], crown[None] + [0.03, 0, 0], r, r, sides + 2)[0], cycle.helmet, PAINT, 1
+            tubes(crown[None] - [0.01, 0, 0.012], crown[None] + [0, 0, 0.014], r, r, sides + 2)[0],
+            cycle.helmet,
+            PAINT,
+            1,
         )
 
 
 def _bend(start: np.ndarray, end: np.ndarray, first: float, second: float, towards: np.ndarray) -> np.ndarray:
-    """The joint [2, 3] between two limbs of given lengths, bent ``towards`` a direction; straight where out of reach."""
+    """The joint [2, 3] between two limbs of given lengths, bent ``towards`` a direction; straight if out of reach."""
     span = end - start
     distance = np.linalg.norm(span, axis=1, keepdims=True)
     along = np.clip((first**2 - second**2 + distance**2) / (2 * distance), 0.2 * first, first)

@@ -9,8 +9,9 @@ from streamseg.scenes.textures import noise
 
 WALLS = np.array(
     [
-        [150, 86, 68], [124, 70, 58], [176, 120, 90], [206, 196, 176], [222, 214, 200], [190, 180, 166], [168, 166, 162],
-        [214, 190, 140], [196, 160, 130], [130, 134, 138], [230, 226, 220], [178, 196, 200], [120, 104, 90], [206, 150, 120],
+        [150, 86, 68], [124, 70, 58], [176, 120, 90], [206, 196, 176], [222, 214, 200], [190, 180, 166],
+        [168, 166, 162], [214, 190, 140], [196, 160, 130], [130, 134, 138], [230, 226, 220], [178, 196, 200],
+        [120, 104, 90], [206, 150, 120],
     ],
     float,
 )  # fmt: skip
@@ -34,7 +35,9 @@ def facade(rng: np.random.Generator, width: float, height: float, scale: float, 
     columns, rows = max(8, int(width * scale)), max(8, int(height * scale))
     wall = np.clip(WALLS[rng.integers(len(WALLS))] * rng.uniform(0.8, 1.1) + rng.normal(0, 5, 3), 20, 250)
     size = 256
-    weather = 5 * noise(rng, size, 8) + 3 * noise(rng, size, 64) + 4 * rng.standard_normal((size, size), dtype=np.float32)
+    weather = (
+        5 * noise(rng, size, 8) + 3 * noise(rng, size, 64) + 4 * rng.standard_normal((size, size), dtype=np.float32)
+    )
     tile = np.clip(wall + weather[..., None], 0, 255).astype(np.uint8)
     picture = np.tile(tile, (rows // size + 1, columns // size + 1, 1))[:rows, :columns].copy()
     brick = wall[0] > wall[2] * 1.35
@@ -198,7 +201,7 @@ def _ground_floor(
 def plain_wall(rng: np.random.Generator, facade_picture: np.ndarray) -> np.ndarray:
     """The wall beside a front: its own colour without windows, uint8 [128, 128, 3]."""
     colour = np.median(facade_picture.reshape(-1, 3)[::97], axis=0)
-    surface = 6 * noise(rng, 128, 8) + 4 * rng.standard_normal((128, 128), dtype=np.float32)
+    surface = 2.5 * noise(rng, 128, 8) + 2 * noise(rng, 128, 32) + 4 * rng.standard_normal((128, 128), dtype=np.float32)
     return np.clip(colour * 0.9 + surface[..., None], 0, 255).astype(np.uint8)
 
 

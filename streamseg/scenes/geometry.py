@@ -38,7 +38,7 @@ class Camera:
         pitch: float = 0.0,
         roll: float = 0.0,
     ) -> Camera:
-        """A camera that looks along +y, turned right by ``yaw``, up by ``pitch`` and clockwise by ``roll`` (radians)."""
+        """A camera that looks along +y, turned right by ``yaw``, up by ``pitch``, clockwise by ``roll``; radians."""
         forward = np.array([np.sin(yaw) * np.cos(pitch), np.cos(yaw) * np.cos(pitch), np.sin(pitch)])
         right = np.array([np.cos(yaw), -np.sin(yaw), 0.0])
         down = np.cross(forward, right)

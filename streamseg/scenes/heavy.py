@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from streamseg.scenes.cars import DARK, PAINTS, WINDOW, wheels
-from streamseg.scenes.mesh import GLASS, GLOW, MATTE, PAINT, Builder, Mesh, box, disc, loft, on_quad, outward
+from streamseg.scenes.mesh import GLASS, GLOW, MATTE, PAINT, Builder, Colour, Mesh, box, disc, loft, on_quad, outward
 
 Size = tuple[float, float, float]
 
@@ -34,19 +34,22 @@ def _side(
     half: float,
     x: tuple[float, float],
     z: tuple[float, float],
-    colour: object,
+    colour: Colour | np.ndarray,
     material: int,
     layer: int,
     slices: int = 4,
 ) -> None:
     """A rectangle on both flanks."""
     stations = np.linspace(*x, slices + 1)
+    levels = np.linspace(*z, 5 if material == GLASS else 2)
     for side in (1, -1):
         y = side * half
-        quads = np.array(
-            [[[a, y, z[0]], [b, y, z[0]], [b, y, z[1]], [a, y, z[1]]] for a, b in itertools.pairwise(stations)]
-        )
-        builder.add(outward(quads, np.array([0, 0, z[0]])), colour, material, layer)  # type: ignore[arg-type]
+        for index, (low, high) in enumerate(itertools.pairwise(levels)):
+            quads = np.array(
+                [[[a, y, low], [b, y, low], [b, y, high], [a, y, high]] for a, b in itertools.pairwise(stations)]
+            )
+            tint = np.asarray(colour, float) * (0.75 + 0.22 * index if material == GLASS else 1.0)
+            builder.add(outward(quads, np.array([0, 0, low])), tint, material, layer)
 
 
 def _end(
@@ -54,7 +57,7 @@ def _end(
     x: float,
     y: tuple[float, float],
     z: tuple[float, float],
-    colour: object,
+    colour: Colour | np.ndarray,
     material: int,
     layer: int,
     slant: float = 0.0,
@@ -63,7 +66,7 @@ def _end(
     top = x - slant * np.sign(x)
     quad = np.array([[x, y[0], z[0]], [x, y[1], z[0]], [top, y[1], z[1]], [top, y[0], z[1]]])
     strips = on_quad(quad, (0, 1), (0, 1), 4 if material == GLASS else 1)
-    builder.add(outward(strips, np.array([0, 0, 1.0])), colour, material, layer)  # type: ignore[arg-type]
+    builder.add(outward(strips, np.array([0, 0, 1.0])), colour, material, layer)
 
 
 def _lamps(builder: Builder, front: float, rear: float, half: float, z: float, lit: bool, braking: bool) -> None:
@@ -102,7 +105,14 @@ def van(rng: np.random.Generator, lit: bool = False, braking: bool = False) -> t
     wheels(builder, reach - 0.9, -reach + 0.95, half, 0.34, rng)
     nose = 1.02
     profile = np.array(
-        [[-reach, 0.35, height - 0.08, 0.96], [-reach + 0.08, 0.28, height, 1.0], [reach - 1.75, 0.28, height, 1.0], [reach - 0.85, 0.28, nose + 0.12, 0.98], [reach - 0.08, 0.28, nose - 0.1, 0.93], [reach, 0.32, nose - 0.25, 0.86]]
+        [
+            [-reach, 0.35, height - 0.08, 0.96],
+            [-reach + 0.08, 0.28, height, 1.0],
+            [reach - 1.75, 0.28, height, 1.0],
+            [reach - 0.85, 0.28, nose + 0.12, 0.98],
+            [reach - 0.08, 0.28, nose - 0.1, 0.93],
+            [reach, 0.32, nose - 0.25, 0.86],
+        ]
     )  # fmt: skip
     _shell(builder, profile, half, paint)
     _arches(builder, half, (reach - 0.9, -reach + 0.95), 0.34)
@@ -123,8 +133,8 @@ def van(rng: np.random.Generator, lit: bool = False, braking: bool = False) -> t
         _side(builder, half + 0.01, (-reach + 0.8, reach - 2.6), (1.1, 1.45), rng.uniform(20, 220, 3), MATTE, 3)
     for x in (reach - 1.42, reach - 2.4, -reach + 1.9):
         _side(builder, half + 0.008, (x, x + 0.02), (0.4, height - 0.2), paint * 0.4, MATTE, 2)
-    for side in ((0.06, half * 0.84), (-half * 0.84, -0.06)):
-        _end(builder, -reach - 0.01, side, (1.2, height - 0.3), WINDOW, GLASS, 3)
+    for pane in ((0.06, half * 0.84), (-half * 0.84, -0.06)):
+        _end(builder, -reach - 0.01, pane, (1.2, height - 0.3), WINDOW, GLASS, 3)
     _end(builder, -reach - 0.01, (-0.012, 0.012), (0.5, height - 0.2), paint * 0.4, MATTE, 2)
     _end(builder, reach + 0.01, (-half * 0.5, half * 0.5), (0.6, 0.74), (40, 41, 44), MATTE, 2)
     _lamps(builder, reach + 0.012, -reach - 0.012, half, 0.66, lit, braking)

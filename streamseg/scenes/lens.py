@@ -62,7 +62,7 @@ def expose(image: np.ndarray, lens: Lens, rng: np.random.Generator) -> np.ndarra
     out = np.clip(result, 0, 255).astype(np.uint8)
     if lens.jpeg:
         _, data = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, lens.jpeg])
-        out = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        out = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     return np.ascontiguousarray(out)
 
 

@@ -109,7 +109,10 @@ def cap_faces(ring: np.ndarray) -> np.ndarray:
 
 
 def tubes(start: np.ndarray, end: np.ndarray, r_start: np.ndarray, r_end: np.ndarray, sides: int = 8) -> np.ndarray:
-    """Rounded limbs between points [N, 3] with radii [N]; faces [N, 3 * sides, 4, 3], metres."""
+    """Rounded limbs between points [N, 3] with radii [N]; faces [N, F, 4, 3], metres.
+
+    Their ends are closed where there are more than 8 sides; further away nobody sees the hole.
+    """
     axis = end - start
     axis = axis / np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-9)
     helper = np.where(np.abs(axis[:, :1]) < 0.8, [[1.0, 0, 0]], [[0, 1.0, 0]])
@@ -120,15 +123,15 @@ def tubes(start: np.ndarray, end: np.ndarray, r_start: np.ndarray, r_end: np.nda
     circle = np.cos(angle)[None, :, None] * side[:, None] + np.sin(angle)[None, :, None] * other[:, None]
     rs, re = r_start[:, None, None], r_end[:, None, None]
     a, b, along = start[:, None], end[:, None], axis[:, None]
-    rings = np.stack(
-        [
-            a - along * rs * 0.7 + circle * rs * 0.6,
-            a + circle * rs,
-            b + circle * re,
-            b + along * re * 0.7 + circle * re * 0.6,
-        ],
-        axis=1,
-    )
+    stations = [
+        a - along * rs * 0.7 + circle * rs * 0.6,
+        a + circle * rs,
+        b + circle * re,
+        b + along * re * 0.7 + circle * re * 0.6,
+    ]
+    if sides > 8:
+        stations = [a - along * rs + circle * rs * 0.02, *stations, b + along * re + circle * re * 0.02]
+    rings = np.stack(stations, axis=1)
     following = np.roll(rings, -1, axis=2)
     faces = np.stack([rings[:, :-1], following[:, :-1], following[:, 1:], rings[:, 1:]], axis=3)
     return faces.reshape(len(start), -1, 4, 3)

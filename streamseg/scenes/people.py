@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamseg.scenes.mesh import Builder, Mesh, loft, tubes
+from streamseg.scenes.mesh import Builder, Mesh, box, loft, tubes
 
 SKINS = np.array(
     [[236, 200, 174], [222, 178, 148], [196, 148, 114], [150, 104, 76], [106, 72, 54], [78, 54, 42]], float
@@ -16,8 +16,9 @@ HAIRS = np.array(
 )
 TOPS = np.array(
     [
-        [24, 26, 32], [40, 44, 60], [70, 76, 84], [30, 50, 96], [150, 30, 36], [196, 190, 180], [232, 232, 232], [84, 96, 60],
-        [196, 140, 50], [60, 110, 150], [120, 70, 110], [216, 200, 60], [230, 110, 40], [60, 130, 90], [120, 96, 74], [220, 150, 160],
+        [24, 26, 32], [40, 44, 60], [70, 76, 84], [30, 50, 96], [150, 30, 36], [196, 190, 180], [232, 232, 232],
+        [84, 96, 60], [196, 140, 50], [60, 110, 150], [120, 70, 110], [216, 200, 60], [230, 110, 40], [60, 130, 90],
+        [120, 96, 74], [220, 150, 160],
     ],
     float,
 )  # fmt: skip
@@ -53,6 +54,8 @@ class Look:
     skirt: bool
     bare_arms: bool
     shorts: bool
+    inner: np.ndarray | None
+    stripes: bool
     backpack: np.ndarray | None
     bag: np.ndarray | None
     swing: float
@@ -80,6 +83,8 @@ def look(rng: np.random.Generator) -> Look:
         skirt=skirt,
         bare_arms=bool(rng.random() < 0.35),
         shorts=bool(rng.random() < 0.15 and not skirt),
+        inner=colour(TOPS) if rng.random() < 0.3 else None,
+        stripes=bool(rng.random() < 0.1),
         backpack=colour(TOPS) if rng.random() < 0.25 else None,
         bag=colour(TOPS) if rng.random() < 0.25 else None,
         swing=float(rng.uniform(0.75, 1.15)),
@@ -112,7 +117,9 @@ def walking(person: Look, phase: float, stride: float = 1.0, sides: int = 8) -> 
     lean = np.array([0.025 * stride * h, 0, 0])
     base = np.array([0, 0, hip_z])
     shoulders = (
-        base + lean + np.stack([np.zeros(2), np.array([1, -1]) * 0.105 * h * (0.8 + 0.2 * g), np.full(2, 0.295 * h)], 1)
+        base
+        + lean
+        + np.stack([np.zeros(2), np.array([1, -1]) * 0.100 * h * (0.75 + 0.25 * g), np.full(2, 0.282 * h)], 1)
     )
     arms = np.array([-np.sin(phase), np.sin(phase)]) * 0.42 * stride * person.swing
     elbow = shoulders + arm * np.stack([np.sin(arms), np.array([0.16, -0.16]), -np.cos(arms)], 1)
@@ -122,11 +129,11 @@ def walking(person: Look, phase: float, stride: float = 1.0, sides: int = 8) -> 
     limbs_of_arms(builder, person, shoulders, elbow, hand, sides)
     head(builder, person, base + lean * 1.3 + [0.012 * h, 0, 0.415 * h], sides)
     if person.bag is not None:
-        grip = hand[0] - [0, 0, 0.16 * h]
-        builder.add(
-            tubes(grip[None] - [0.08, 0, 0], grip[None] + [0.08, 0, 0], np.array([0.09]), np.array([0.09]), sides)[0],
-            person.bag,
-        )
+        grip = hand[0] + np.array([0.02, 0.02, -0.03])
+        satchel = box((-0.16, 0.16), (-0.05, 0.05), (-0.36, -0.10))
+        builder.add(satchel + grip, person.bag)
+        strap = np.array([[-0.12, 0, -0.12], [0.12, 0, -0.12]]) + grip
+        builder.add(tubes(strap, np.stack([grip, grip]), np.full(2, 0.008), np.full(2, 0.008), 4), person.bag * 0.6)
     return builder.mesh()
 
 
@@ -146,7 +153,10 @@ def torso(builder: Builder, person: Look, base: np.ndarray, lean: np.ndarray, si
     """Trunk from the hips to the neck, with coat, skirt and backpack; ``base`` is the middle of the hips."""
     h, g = person.height, person.girth
     #            share of the trunk, half depth, half width
-    rows = [(-0.06, 0.055, 0.075), (0.0, 0.062, 0.092), (0.30, 0.056, 0.080), (0.62, 0.064, 0.098), (0.85, 0.060, 0.112), (0.96, 0.042, 0.080), (1.0, 0.026, 0.034)]  # fmt: skip
+    rows = [
+        (-0.06, 0.055, 0.075), (0.0, 0.062, 0.092), (0.30, 0.056, 0.080), (0.62, 0.064, 0.098),
+        (0.84, 0.058, 0.106), (0.94, 0.044, 0.078), (1.0, 0.026, 0.034),
+    ]  # fmt: skip
     up = np.array([0, 0, 0.325 * h])
     count = sides + 4
     angle = np.arange(count) * (2 * np.pi / count)
@@ -162,7 +172,12 @@ def torso(builder: Builder, person: Look, base: np.ndarray, lean: np.ndarray, si
     rings = np.stack([ring(*row) for row in rows])
     upper, lower = person.top, person.top if person.coat or person.skirt else person.bottom
     waist = 1 if sides <= 8 else 3
-    builder.add(loft(rings[waist:], caps=False), upper, layer=0.05)
+    cloth = np.tile(upper, (len(rings) - 1 - waist, count, 1))
+    if person.stripes:
+        cloth[::2] = cloth[::2] * 0.4 + 130
+    if person.inner is not None:
+        cloth[:, [0, count - 1]] = person.inner
+    builder.add(loft(rings[waist:], caps=False), cloth.reshape(-1, 3), layer=0.05)
     builder.add(loft(rings[: waist + 1], caps=False), lower, layer=0.02)
     if person.coat or person.skirt:
         length, flare = (person.coat, 0.088) if person.coat else (0.20, 0.105)
@@ -183,7 +198,9 @@ def _smooth(rows: list[tuple[float, float, float]]) -> list[tuple[float, float, 
     out = []
     for a, b, c, d in zip(known, known[1:], known[2:], known[3:], strict=False):
         for t in (0.0, 1 / 3, 2 / 3):
-            out.append(0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3))
+            out.append(
+                0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+            )
     return [*map(tuple, out), rows[-1]]
 
 
@@ -226,8 +243,8 @@ def head(builder: Builder, person: Look, centre: np.ndarray, sides: int = 8) -> 
     faces = loft(np.stack(rings))
     local = (faces.mean(1) - centre) / h
     colours = np.broadcast_to(person.skin, (len(faces), 3)).copy()
-    eyes = (local[:, 0] > 0.035) & (np.abs(local[:, 2] - 0.008) < 0.012)
-    colours[eyes] *= 0.72
+    eyes = (local[:, 0] > 0.03) & (np.abs(local[:, 2] - 0.008) < 0.011) & (np.abs(np.abs(local[:, 1]) - 0.018) < 0.012)
+    colours[eyes] *= 0.6
     hairline = -0.02 if person.long_hair else 0.004
     hairy = (local[:, 2] > 0.034 - 0.35 * np.minimum(local[:, 0], 0.02)) | (
         (local[:, 0] < hairline) & (local[:, 2] > -0.03)

@@ -151,17 +151,17 @@ def _paint_shadows(
             fill(
                 sun,
                 hull(
-                    np.concatenate(
-                        [cast(crown, light.sun, KERB), cast(crown[:, [0, 1, 2]] + [0, 0.8, 0], light.sun, KERB)]
-                    )
+                    np.concatenate([cast(crown, light.sun, KERB), cast(crown + np.array([0, 0.8, 0]), light.sun, KERB)])
                 ),
                 220,
             )
-    sun = cv2.GaussianBlur(sun, (0, 0), max(0.6, width / 700))
-    under = cv2.GaussianBlur(under, (0, 0), max(0.8, width / 260))
+    sunless = cv2.GaussianBlur(sun, (0, 0), max(0.6, width / 700))
+    sheltered = cv2.GaussianBlur(under, (0, 0), max(0.8, width / 260))
     up = light.ambient + light.direct * max(float(light.sun[2]), 0)
     kept = (light.ambient / up).mean()
-    rest = (1 - sun.astype(np.float32) * ((1 - kept) * 0.92 / 255)) * (1 - under.astype(np.float32) * (0.78 / 255))
+    rest = (1 - sunless.astype(np.float32) * ((1 - kept) * 0.92 / 255)) * (
+        1 - sheltered.astype(np.float32) * (0.78 / 255)
+    )
     if rest.min() > 0.99:
         return
     full = cv2.resize((rest * 255).astype(np.uint8), (camera.width, camera.height), interpolation=cv2.INTER_LINEAR)
@@ -193,6 +193,19 @@ def _post_mesh(post: Post, street: Street, dusk: bool) -> Mesh:
     if post.kind == "bollard":
         rod([0, 0, 0], [0, 0, 0.9], 0.07, 0.06, np.array([40.0, 42, 44]))
         rod([0, 0, 0.74], [0, 0, 0.8], 0.075, 0.075, np.array([220.0, 220, 216]))
+    elif post.kind == "bin":
+        rod(
+            [0, 0, 0.08],
+            [0, 0, 0.85],
+            0.26,
+            0.30,
+            np.array([[40.0, 70, 50], [60, 62, 66], [90, 60, 40], [30, 50, 90]])[post.variant],
+        )
+        rod([0, 0, 0.88], [0, 0, 0.95], 0.31, 0.26, np.array([40.0, 40, 42]))
+    elif post.kind == "cabinet":
+        tall, tone = 1.1 + 0.2 * post.variant, 96.0 + 24 * post.variant
+        builder.add(box((-0.25, 0.25), (-0.5, 0.5), (0, tall)), (tone, tone + 6, tone - 4))
+        builder.add(box((-0.27, 0.27), (-0.52, 0.52), (tall, tall + 0.05)), (tone * 0.7,) * 3, MATTE, 1)
     elif post.kind == "lamp":
         out = -post.variant * 1.4
         rod([0, 0, 0], [0, 0, 1.0], 0.10, 0.09, grey)

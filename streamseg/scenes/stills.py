@@ -14,7 +14,6 @@ from streamseg.scenes.street import KERB, Street, random_street
 from streamseg.scenes.truth import SceneFrame, visible
 from streamseg.scenes.weather import Light, cloud_map, random_light
 
-
 NOTHING = Mesh(np.zeros((0, 4, 3)), np.zeros((0, 3)), np.zeros(0), np.zeros(0))
 
 

@@ -32,7 +32,15 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A lamp post, sign or tree on a pavement; ``kind`` is ``"lamp"``, ``"sign"``, ``"bollard"`` or ``"tree"``."""
+    """What stands on a pavement.
+
+    Attributes:
+        kind: ``"lamp"``, ``"sign"``, ``"bollard"``, ``"bin"``, ``"cabinet"`` or ``"tree"``.
+        x: Metres to the right of the street's middle line.
+        y: Metres along the street.
+        height: Metres; of use to lamps, signs and trees.
+        variant: Which look, 0 to 3; for a lamp the side of the street, -1 or 1.
+    """
 
     kind: str
     x: float
@@ -67,7 +75,6 @@ class Street:
     slabs: Picture
     beyond: Picture
     scale: float
-    sign_colours: np.ndarray
 
     def at(self, y: float | np.ndarray) -> np.ndarray:
         """Where the middle of the road lies at ``y``."""
@@ -99,7 +106,7 @@ class Street:
     def _kerbs(self, canvas: Canvas, near: float, far: float) -> None:
         for side in (-1, 1):
             normal = np.array([-side, 0, 0.0])
-            top, face = np.array([168.0, 166, 162]), np.array([138.0, 136, 132])
+            top, face = np.array([168.0, 166, 162]), np.array([176.0, 174, 170])
             ys = np.arange(near, far, 12.0 if self.bend else 60.0)
             for y1, y2 in itertools.pairwise(ys):
                 a, b = self.at(y1) + side * self.half, self.at(y2) + side * self.half
@@ -194,7 +201,7 @@ def random_street(
         str(rng.choice(["dashed", "double", "none"], p=[0.6, 0.15, 0.25])), bool(rng.random() < 0.3), [], [],
         [textures.tree(rng, float(rng.uniform(-1, 1)), int(8 * max(20, scale))) for _ in range(2)],
         pyramid(textures.asphalt(rng, 256 if scale < 30 else 512)), pyramid(textures.paving(rng)),
-        pyramid(textures.grass(rng) if kind in ("suburb", "open") else textures.paving(rng)), scale, rng.uniform(20, 230, (4, 3)),
+        pyramid(textures.grass(rng) if kind in ("suburb", "open") else textures.paving(rng)), scale,
     )  # fmt: skip
     _build_blocks(rng, street, light, kind, length, fronts)
     _plant_posts(rng, street, kind, length)
@@ -210,16 +217,16 @@ def _build_blocks(
     designs = []
     for _ in range(fronts):
         width, height = float(rng.uniform(8, 17)), float(rng.uniform(*tall))
-        front = facades.facade(rng, width, height, street.scale, light.dusk)
+        picture = facades.facade(rng, width, height, street.scale, light.dusk)
         roof = pyramid(facades.roof_tiles(rng)) if rng.random() < (0.9 if kind == "suburb" else 0.35) else None
-        designs.append((width, height, pyramid(front), pyramid(facades.plain_wall(rng, front)), roof))
+        designs.append((width, height, pyramid(picture), pyramid(facades.plain_wall(rng, picture)), roof))
     for side in (-1, 1):
         y = -30.0
         while y < length:
-            width, height, front, wall, roof = designs[rng.integers(len(designs))]
+            width, height, front, wall, tiles = designs[rng.integers(len(designs))]
             x = side * (street.half + street.pavement + street.verge)
             x1, x2 = float(street.at(y)) + x, float(street.at(y + width)) + x
-            street.blocks.append(Block(side, x1, x2, y, y + width, height, front, wall, roof))
+            street.blocks.append(Block(side, x1, x2, y, y + width, height, front, wall, tiles))
             y += width + (float(rng.uniform(4, 12)) if rng.random() < (0.7 if kind == "suburb" else 0.15) else 0.0)
 
 
@@ -243,7 +250,7 @@ def _plant_posts(rng: np.random.Generator, street: Street, kind: str, length: fl
             )
         for y in rng.uniform(0, length, rng.integers(0, 8)):
             far = side * (street.half + rng.uniform(0.3, 0.8))
-            kind_of = "sign" if rng.random() < 0.6 else "bollard"
+            kind_of = str(rng.choice(["sign", "bollard", "bin", "cabinet"], p=[0.45, 0.2, 0.2, 0.15]))
             street.posts.append(
                 Post(kind_of, float(street.at(y)) + far, float(y), float(rng.uniform(2.2, 3.0)), int(rng.integers(4)))
             )

@@ -85,8 +85,10 @@ def tree(rng: np.random.Generator, sun_left: float, size: int = 256) -> np.ndarr
         colour = np.clip(leaf * (0.35 + light), 0, 255)
         cv2.circle(picture, spot, int(radius) + 1, (*colour.tolist(), 255), -1, cv2.LINE_8)
     leaves = rng.standard_normal((size // 2, width // 2), dtype=np.float32)
-    leaves = cv2.resize(leaves, (width, size), interpolation=cv2.INTER_LINEAR)
-    picture[..., :3] = np.clip(picture[..., :3] + (leaves * (np.arange(size) < fork)[:, None])[..., None] * [17, 19, 10], 0, 255)
+    leaves = np.asarray(cv2.resize(leaves, (width, size), interpolation=cv2.INTER_LINEAR), np.float32)
+    picture[..., :3] = np.clip(
+        picture[..., :3] + (leaves * (np.arange(size) < fork)[:, None])[..., None] * [17, 19, 10], 0, 255
+    )
     crown = (cv2.GaussianBlur(picture[..., 3], (0, 0), size / 60) < 150) & (leaves < 0.15)
     crown[int(fork) :] = False
     picture[crown, 3] = 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 STEP = 1 / 30
-WINDOW = 5.0
+WINDOW = 4.3
 
 
 @dataclass(slots=True)
@@ -38,7 +38,9 @@ class Driver:
         return now + 0.15 < abs(self.at(seconds - 0.3) - self.at(seconds - 0.5)) / 0.2 or (now < 0.4 and seconds > 0.5)
 
 
-def drive(lanes: list[list[Driver]], watcher: Driver, lead: Driver, zebras: tuple[float, ...], seconds: float) -> dict[float, float]:
+def drive(
+    lanes: list[list[Driver]], watcher: Driver, lead: Driver, zebras: tuple[float, ...], seconds: float
+) -> dict[float, float]:
     """Fill in every driver's track, and say when people may step on each zebra crossing.
 
     A crossing opens when ``watcher`` comes near it and ``lead`` has left it, and closes ``WINDOW`` seconds later.
@@ -68,20 +70,23 @@ def drive(lanes: list[list[Driver]], watcher: Driver, lead: Driver, zebras: tupl
         moves = []
         for lane in lanes:
             for place, driver in enumerate(lane):
-                gaps = [(1e3, driver.speed)]
+                gaps = _stops(driver, near) if driver is not lead else []
                 if place:
                     other = lane[place - 1]
                     room = (other.track[-1] - driver.track[-1]) * driver.ahead - (other.length + driver.length) / 2
                     gaps.append((room, speeds[id(other)]))
-                for z in near if driver is not lead else []:
-                    room = (z - driver.track[-1]) * driver.ahead - driver.length / 2 - 2.6
-                    if room > -1.0:
-                        gaps.append((room, 0.0))
                 moves.append((driver, speeds[id(driver)] + STEP * _urge(speeds[id(driver)], driver.speed, gaps)))
         for driver, speed in moves:
             speeds[id(driver)] = max(0.0, speed)
             driver.track.append(driver.track[-1] + driver.ahead * STEP * speeds[id(driver)])
     return opened
+
+
+def _stops(driver: Driver, zebras: list[float]) -> list[tuple[float, float]]:
+    """Room before the stop line of each crossing still ahead, and the speed 0 of what waits there; cycles go nearer."""
+    before = 2.6 if driver.length > 3 else 1.5
+    rooms = [(z - driver.track[-1]) * driver.ahead - driver.length / 2 - before for z in zebras]
+    return [(room, 0.0) for room in rooms if room > -1.0]
 
 
 def _urge(speed: float, wish: float, gaps: list[tuple[float, float]]) -> float:
