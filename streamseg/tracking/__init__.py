@@ -1,0 +1,71 @@
+"""Gives objects identities that last: a registry of trackers, and what they have in common."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from streamseg.errors import UserError
+from streamseg.instances import Instances
+
+TRACKERS = {
+    "two_stage": "motion and overlap, confident detections first, then the doubtful ones",
+    "none": "no identities",
+}
+
+
+class Tracker(Protocol):
+    """Follows the objects of one stream; every source needs its own."""
+
+    def update(self, instances: Instances, seconds: float, size: tuple[int, int]) -> Instances:
+        """Give the objects of the next frame their identities.
+
+        Args:
+            instances: What was detected, in any order. Low scores are welcome: they hold on to known objects.
+            seconds: Presentation time of the frame; frames come in order.
+            size: Height and width of the frame, pixels.
+
+        Returns:
+            The detections worth showing, in the order of the input, with ``ids`` from 1; 0 for an object that is not
+            known well enough yet. No identity appears twice in a frame.
+        """
+        ...
+
+
+class NoTracker:
+    """Every object of every frame is new: all identities are 0."""
+
+    def update(self, instances: Instances, seconds: float, size: tuple[int, int]) -> Instances:
+        """The same detections without identities (see ``Tracker.update``)."""
+        return instances.with_ids(np.zeros(len(instances), np.int64))
+
+
+def make_tracker(
+    name: str = "two_stage",
+    *,
+    lost_seconds: float | None = None,
+    high_score: float | None = None,
+    low_score: float | None = None,
+) -> Tracker:
+    """A new tracker, for one stream.
+
+    Args:
+        name: One of ``TRACKERS``.
+        lost_seconds: How long an object out of sight keeps its identity; None for the tracker's own.
+        high_score: Least score, 0 to 1, of a detection that may start a track or be shown without one; None for the
+            tracker's own.
+        low_score: Least score, 0 to 1, of a detection that may continue a track; None for the tracker's own.
+
+    Raises:
+        UserError: There is no such tracker.
+    """
+    if name == "none":
+        return NoTracker()
+    if name == "two_stage":
+        from streamseg.tracking.two_stage import Rules, TwoStageTracker
+
+        given: dict[str, Any] = {"lost_seconds": lost_seconds, "high_score": high_score, "low_score": low_score}
+        return TwoStageTracker(replace(Rules(), **{key: value for key, value in given.items() if value is not None}))
+    raise UserError(f"unknown tracker {name!r}; choose one of {', '.join(TRACKERS)}")
