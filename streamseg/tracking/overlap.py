@@ -17,17 +17,24 @@ def box_overlap(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     Returns:
         float64 [N, K], 0 to 1.
     """
-    common = _common(first[:, None], second[None])
-    shared = np.maximum(common[..., 2:] - common[..., :2], 0).prod(axis=-1)
-    union = _area(first)[:, None] + _area(second)[None] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return _over_union(np.asarray(first, np.float64)[:, None], np.asarray(second, np.float64)[None])
 
 
-def grown(boxes: np.ndarray, part: np.ndarray | float) -> np.ndarray:
-    """Boxes moved outwards on each side by ``part`` of their width or height (a number, or one per box)."""
-    boxes = np.asarray(boxes, np.float64)
-    margin = (boxes[:, 2:] - boxes[:, :2]) * np.reshape(part, (-1, 1))
-    return np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)
+def near_overlap(first: np.ndarray, second: np.ndarray, slack: np.ndarray) -> np.ndarray:
+    """The same of boxes that are grown first: on each side by a part of their own width or height.
+
+    Growing tells boxes that lie near each other from those far away (C-BIoU: Yang et al., WACV 2023).
+
+    Args:
+        first: float [N, 4], xyxy.
+        second: float [K, 4], xyxy.
+        slack: float [N], the part by which a box of ``first``, and all that it is compared with, is grown.
+
+    Returns:
+        float64 [N, K], 0 to 1.
+    """
+    part = slack[:, None, None]
+    return _over_union(_grown(first[:, None], part), _grown(second[None], part))
 
 
 def mask_overlap(boxes: np.ndarray, masks: np.ndarray, other_boxes: np.ndarray, other_masks: np.ndarray) -> np.ndarray:
@@ -63,10 +70,22 @@ def _read(boxes: np.ndarray, masks: np.ndarray, points: np.ndarray) -> np.ndarra
     return masks[np.arange(len(masks))[:, None, None], y[:, :, None], x[:, None, :]]
 
 
+def _over_union(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    common = _common(first, second)
+    shared = np.maximum(common[..., 2:] - common[..., :2], 0).prod(axis=-1)
+    union = _area(first) + _area(second) - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def _grown(boxes: np.ndarray, part: np.ndarray) -> np.ndarray:
+    margin = (boxes[..., 2:] - boxes[..., :2]) * part
+    return np.concatenate([boxes[..., :2] - margin, boxes[..., 2:] + margin], axis=-1)
+
+
 def _common(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     low = np.maximum(first[..., :2], second[..., :2])
     return np.concatenate([low, np.minimum(first[..., 2:], second[..., 2:])], axis=-1)
 
 
 def _area(boxes: np.ndarray) -> np.ndarray:
-    return np.maximum(boxes[:, 2:] - boxes[:, :2], 0).prod(axis=1)
+    return np.maximum(boxes[..., 2:] - boxes[..., :2], 0).prod(axis=-1)

@@ -9,7 +9,7 @@ import numpy as np
 from streamseg.instances import Instances
 from streamseg.tracking.likeness import likeness
 from streamseg.tracking.motion import Motion, Noise
-from streamseg.tracking.overlap import box_overlap, grown, mask_overlap
+from streamseg.tracking.overlap import box_overlap, mask_overlap, near_overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Rules:
         least_overlap_low: The same of a doubtful detection.
         least_overlap_new: The same of a confident detection and a track that is not believed yet.
         double: Overlap with a matched detection of the same kind from which a detection is its double, not a birth.
-        mask_share: Part of the masks in an overlap; the rest is that of the boxes.
+        mask_share: How much the masks have to say in an overlap; the rest is that of the boxes.
         slack: How far both boxes are grown for each standard deviation of the expected place, sizes.
         most_slack: The most that they are grown.
     """
@@ -92,16 +92,15 @@ class TwoStageTracker:
     _motion: Motion = field(init=False)
     _tracks: list[Track] = field(init=False, default_factory=list)
     _last_id: int = field(init=False, default=0)
-    _now: float | None = field(init=False, default=None)
+    _now: float = field(init=False, default=-np.inf)
 
     def __post_init__(self) -> None:
         self._motion = Motion(self.noise)
 
     def update(self, instances: Instances, seconds: float, size: tuple[int, int]) -> Instances:
         """Give the objects of the next frame their identities (see ``streamseg.tracking.Tracker.update``)."""
-        first = self._now is None
-        elapsed = 0.0 if self._now is None else max(seconds - self._now, 0.0)
-        self._now = seconds if self._now is None else max(seconds, self._now)
+        first, elapsed = self._now == -np.inf, seconds - self._now
+        self._now = max(seconds, self._now)
         order = _canonical_order(instances)
         found = instances[order]
         self._motion.predict(elapsed)
@@ -136,18 +135,17 @@ class TwoStageTracker:
     def _similarity(self, found: Instances) -> np.ndarray:
         """How well each detection continues each track: float64 [T, N], 0 to 1."""
         rules, expected = self.rules, self._motion.boxes
+        # Where the place is uncertain, being near is worth something too.
         slack = np.minimum(rules.slack * self._motion.spread, rules.most_slack)
+        likely = near_overlap(expected, found.boxes, slack)
         both = box_overlap(expected, found.boxes)
-        likely = both.copy()
         row, column = np.nonzero(both)
         if rules.mask_share > 0 and len(row):
             known = np.stack([track.mask for track in self._tracks])
             covered = mask_overlap(expected[row], known[row], found.boxes[column], found.masks[column] > 0.5)
-            likely[row, column] += rules.mask_share * (covered - both[row, column])
-        # Where the place is uncertain, being near is worth something too.
-        for track in np.flatnonzero(slack > 0):
-            near = box_overlap(grown(expected[[track]], slack[track]), grown(found.boxes, slack[track]))[0]
-            likely[track] = np.maximum(likely[track], near)
+            # What matters is whether the masks overlap better or worse than the boxes do.
+            likely[row, column] *= 1 - rules.mask_share + rules.mask_share * covered / both[row, column]
+            likely = np.minimum(likely, 1)
         labels = np.array([track.label for track in self._tracks])
         return likely * likeness(found.class_names)[np.ix_(labels, found.labels)]
 
@@ -161,7 +159,7 @@ class TwoStageTracker:
             track = self._tracks[chosen[column]]
             track.mask = found.masks[column] > 0.5
             track.votes[found.labels[column]] += found.scores[column]
-            track.seen, track.missed, track.hits = self._time, 0, track.hits + 1
+            track.seen, track.missed, track.hits = self._now, 0, track.hits + 1
             if track.id == 0 and (track.hits >= self.rules.birth_hits or found.scores[column] >= self.rules.sure_score):
                 self._baptise(track)
 
@@ -177,7 +175,7 @@ class TwoStageTracker:
         for column in fresh:
             votes = np.zeros(len(found.class_names))
             votes[found.labels[column]] = found.scores[column]
-            track = Track(found.masks[column] > 0.5, votes, self._time)
+            track = Track(found.masks[column] > 0.5, votes, self._now)
             if at_once or self.rules.birth_hits <= 1 or found.scores[column] >= self.rules.sure_score:
                 self._baptise(track)
             chosen[column] = len(self._tracks)
@@ -185,10 +183,8 @@ class TwoStageTracker:
 
     def _bury(self, size: tuple[int, int]) -> None:
         """Forget tracks that were not found again in time, or have left the frame."""
-        height, width = size
-        frame = np.array([[0.0, 0.0, width, height]])
         boxes = self._motion.boxes
-        inside = np.minimum(boxes[:, 2:], frame[:, 2:]) - np.maximum(boxes[:, :2], 0)
+        inside = np.minimum(boxes[:, 2:], size[::-1]) - np.maximum(boxes[:, :2], 0)
         gone = (inside <= 0).any(axis=1)
         alive = np.array([not gone[row] and not self._late(track) for row, track in enumerate(self._tracks)], bool)
         self._motion.keep(alive)
@@ -196,11 +192,7 @@ class TwoStageTracker:
 
     def _late(self, track: Track) -> bool:
         limit = self.rules.lost_seconds if track.id else self.rules.birth_seconds
-        return track.missed > 0 and self._time - track.seen > limit
-
-    @property
-    def _time(self) -> float:
-        return 0.0 if self._now is None else self._now
+        return track.missed > 0 and self._now - track.seen > limit
 
     def _baptise(self, track: Track) -> None:
         self._last_id += 1

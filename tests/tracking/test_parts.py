@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streamseg.tracking.likeness import likeness
 from streamseg.tracking.motion import Motion, Noise
-from streamseg.tracking.overlap import box_overlap, grown, mask_overlap
+from streamseg.tracking.overlap import box_overlap, mask_overlap, near_overlap
 
 NO_DOUBT = np.ones(1)
 
@@ -88,9 +88,10 @@ def test_box_overlap_table() -> None:
     assert box_overlap(first, second) == pytest.approx(np.array([[1, 1 / 3, 0, 0], [0, 0, 0, 0]]))
 
 
-def test_grown_boxes() -> None:
-    boxes = np.array([[0, 0, 10, 20], [0, 0, 10, 20]], float)
-    assert grown(boxes, np.array([0.5, 0])).tolist() == [[-5, -10, 15, 30], [0, 0, 10, 20]]
+def test_near_overlap_table() -> None:
+    boxes, other = np.array([[0, 0, 10, 20], [0, 0, 10, 20]], float), np.array([[15, 0, 25, 20], [0, 0, 10, 20]], float)
+    # Grown by a half: 20 x 40 at -5..15 and 10..30, so 5 of 35 columns are common.
+    assert near_overlap(boxes, other, np.array([0.5, 0])) == pytest.approx(np.array([[1 / 7, 1], [0, 1]]))
 
 
 @settings(max_examples=30, deadline=None)

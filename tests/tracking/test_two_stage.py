@@ -90,7 +90,7 @@ def test_uneven_timestamps_are_understood() -> None:
     assert rows == [rows[0]] * 40
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10_000))
 def test_the_order_of_detections_does_not_matter(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -103,11 +103,11 @@ def test_the_order_of_detections_does_not_matter(seed: int) -> None:
         assert by_box[0] == by_box[1]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10_000))
 def test_no_identity_is_in_two_places_or_comes_back_after_its_death(seed: int) -> None:
     tracker, last_seen, highest = TwoStageTracker(), {}, 0
-    for step, found in enumerate(random_stream(seed, 60)):
+    for step, found in enumerate(random_stream(seed, 40)):
         result = tracker.update(found, step / 10, SIZE)
         ids = result.ids[result.ids > 0].tolist()
         assert len(set(ids)) == len(ids)
@@ -121,7 +121,7 @@ def test_no_identity_is_in_two_places_or_comes_back_after_its_death(seed: int) -
         assert (untracked >= tracker.rules.high_score).all()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.integers(0, 10_000))
 def test_boxes_scores_and_masks_stay_the_detectors(seed: int) -> None:
     tracker = TwoStageTracker()
