@@ -70,12 +70,22 @@ class Camera:
     def clip(self, polygon: np.ndarray, near: float = NEAR, far: float = np.inf) -> np.ndarray:
         """Pixels [K, 2] of the part of a world polygon [N, 3] inside the view, with a margin; K may be 0."""
         half_w, half_h = 0.55 * self.width / self.focal, 0.55 * self.height / self.focal
-        planes = [(0, 0, 1, -near), (1, 0, half_w, 0), (-1, 0, half_w, 0), (0, 1, half_h, 0), (0, -1, half_h, 0)]
-        if np.isfinite(far):
-            planes.append((0, 0, -1, far))
+        planes = np.array(
+            [
+                [0, 0, 1, -near],
+                [1, 0, half_w, 0],
+                [-1, 0, half_w, 0],
+                [0, 1, half_h, 0],
+                [0, -1, half_h, 0],
+                [0, 0, -1, far],
+            ]
+        )
         points = self.to_view(polygon)
-        for a, b, c, d in planes:
-            points = _clip_half_space(points, np.array([a, b, c], float), d)
+        inside = points @ planes[:, :3].T + planes[:, 3] >= 0
+        if not inside.any(axis=0).all():
+            return np.zeros((0, 2))
+        for plane in planes[~inside.all(axis=0)]:
+            points = _clip_half_space(points, plane[:3], plane[3])
             if len(points) < 3:
                 return np.zeros((0, 2))
         return points[:, :2] * (self.focal / points[:, 2:3]) + [self.width / 2, self.height / 2]
