@@ -1,0 +1,89 @@
+"""``streamseg render``: street scenes with exact truth, as a clip or as stills."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from streamseg.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    whole = _number(int, 1)
+    parser.add_argument("--output", type=Path, required=True, help="MP4 to write; with --stills a folder")
+    parser.add_argument("--truth", type=Path, help="JSON lines with the truth (default: beside it, NAME.truth.jsonl)")
+    parser.add_argument(
+        "--seed", type=_number(int, 0), help="which scene; stills count up from it (default: 3, stills 0)"
+    )
+    parser.add_argument("--seconds", type=_number(float, 0.1), help="length of the clip (default: 10)")
+    parser.add_argument("--width", type=whole, help="columns, pixels (default: 1280, stills 512)")
+    parser.add_argument("--height", type=whole, help="rows, pixels (default: 720, stills 320)")
+    parser.add_argument("--rate", type=whole, help="frames per second of the clip (default: 30)")
+    parser.add_argument(
+        "--stills", type=whole, metavar="COUNT", help="write this many pictures of random scenes instead"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Render.
+
+    Raises:
+        UserError: The arguments do not belong together, or the files cannot be written.
+    """
+    sizes = {name: getattr(args, name) for name in ("width", "height") if getattr(args, name) is not None}
+    if args.stills is not None:
+        return _stills(args, sizes)
+    if not args.output.resolve().parent.is_dir():
+        raise UserError(f"{args.output}: there is no folder {args.output.parent}; make it first")
+    from streamseg.scenes import write_sample
+
+    truth = args.truth or args.output.with_suffix(".truth.jsonl")
+    given = {name: getattr(args, name) for name in ("seed", "seconds", "rate") if getattr(args, name) is not None}
+    with _progress("frames") as progress:
+        write_sample(args.output, truth, progress=progress, **given, **sizes)
+    print(f"wrote {args.output} and {truth}")
+    return 0
+
+
+def _stills(args: argparse.Namespace, sizes: dict[str, int]) -> int:
+    for name in ("truth", "seconds", "rate"):
+        if getattr(args, name) is not None:
+            raise UserError(f"--{name} belongs to a clip; leave it out with --stills")
+    from streamseg.scenes import write_stills
+
+    with _progress("pictures") as progress:
+        path = write_stills(args.output, args.stills, args.seed or 0, progress=progress, **sizes)
+    print(f"wrote {args.stills} pictures and {path}")
+    return 0
+
+
+@contextlib.contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on standard error where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _number(kind: type[int] | type[float], least: float) -> Callable[[str], int | float]:
+    def parse(text: str) -> int | float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not least <= value < float("inf"):
+            what = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"{text!r} must be {what}, {least:g} or more")
+        return value
+
+    return parse

@@ -1,0 +1,248 @@
+"""The stages of a run, wired: a thread each, bounded queues between them."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from streamseg.errors import StageError, UserError
+from streamseg.pipeline import stages
+from streamseg.pipeline.channel import Channel, Ended
+from streamseg.pipeline.intake import Intake
+from streamseg.pipeline.stages import Delivery, Found, Segment, Stage, Track, Writer
+from streamseg.pipeline.statistics import Statistics
+from streamseg.result import Paint, Result
+from streamseg.sinks import Sink, StopRequested
+from streamseg.sources import Source
+
+_POLL = 0.2  # seconds between looks at the clock, so that signals are served on every platform
+_TURN = 0.03  # seconds between looks at the windows, so that they answer while no frame comes
+_CLOSING = 5.0  # seconds that all sources together may take to let go
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outlet:
+    """A sink and what it is fed with.
+
+    Attributes:
+        sink: Where results go.
+        streams: Positions of the sources whose results it gets; None for all of them.
+        name: What an error calls it, for example ``"write annotated.mp4"``.
+    """
+
+    sink: Sink
+    streams: tuple[int, ...] | None = None
+    name: str = "write"
+
+
+class Pipeline:
+    """Decode, segment, track, paint and write, each in its own thread.
+
+    Either ``run()`` it, or iterate over it for the results; both end when all sources have ended, and both raise the
+    one error that stopped them. Results come in the order of each source and do not depend on ``batch_size`` or
+    ``queue_length``; results of several sources interleave. Memory is bounded by the queues.
+
+    Args:
+        sources: Open sources; the pipeline closes them.
+        segment: Finds the objects of a batch of pictures.
+        paint: Draws the objects on a frame; called only where a sink or the caller wants pictures.
+        tracks: One tracker's ``update`` per source; None for no identities.
+        outlets: Sinks to feed; the pipeline opens and closes them. Those that need the main thread are served by the
+            thread that runs or iterates the pipeline.
+        batch_size: Most frames that the model sees at once.
+        queue_length: Most items that wait between two stages.
+        stride: Process every n-th frame of each source.
+        max_frames: Most processed frames of each source; None for all.
+
+    Attributes:
+        statistics: What has been done so far; complete after ``close``.
+        error: What stopped the run; None where nothing did.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        segment: Segment,
+        *,
+        paint: Paint,
+        tracks: Sequence[Track] | None = None,
+        outlets: Sequence[Outlet] = (),
+        batch_size: int = 1,
+        queue_length: int = 4,
+        stride: int = 1,
+        max_frames: int | None = None,
+    ) -> None:
+        infos = [source.info for source in sources]
+        self.statistics = Statistics(infos, stride, max_frames)
+        self.error: UserError | StageError | None = None
+        self._sources = list(sources)
+        self._segment = segment
+        self._paint = paint
+        self._tracks: list[Track | None] = list(tracks) if tracks is not None else [None] * len(infos)
+        self._outlets = list(outlets)
+        self._batch_size = batch_size
+        self._queue_length = queue_length
+        self._stride = stride
+        self._intake = Intake([info.live for info in infos], max(queue_length, batch_size), max_frames)
+        self._front: Channel[Delivery] | None = None
+        self._windows: list[Writer] = []
+        self._readers: list[threading.Thread] = []
+        self._workers: list[threading.Thread] = []
+        self._begun = False
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def run(self) -> Statistics:
+        """Process everything; returns when every sink has closed its file.
+
+        Raises:
+            UserError: Something that the user can put right stopped the run.
+            StageError: Anything else stopped it; names the stage.
+        """
+        if any(outlet.sink.on_main_thread for outlet in self._outlets):
+            for _ in self:
+                pass
+            return self.statistics
+        self._begin()
+        try:
+            self._start()
+            _join(self._workers)  # readers end by themselves, or are ended by close
+        finally:
+            self.close()
+        if self.error is not None:
+            raise self.error
+        return self.statistics
+
+    def __iter__(self) -> Iterator[Result]:
+        self._begin()
+        front: Channel[Delivery] = Channel(self._queue_length, givers=len(self._sources))
+        self._front = front
+        windows = [self._writer(outlet) for outlet in self._outlets if outlet.sink.on_main_thread]
+        self._windows = windows
+        try:
+            self._start()
+            for window in windows:
+                window.open()
+            for delivery in _taken(front, windows):
+                for window in windows:
+                    if delivery.stream in window.streams:
+                        window.write(delivery)
+                if not windows:
+                    self.statistics.written(delivery.stream, delivery.born)
+                yield delivery.result
+        finally:
+            for window in windows:
+                window.close()
+            self.close()
+        if self.error is not None:
+            raise self.error
+
+    def stop(self) -> None:
+        """End early, from any thread: sources close, frames not yet segmented are dropped, the rest is written."""
+        self._intake.stop()
+        for source in self._sources:
+            with contextlib.suppress(Exception):  # a source that fails to close must not keep the sinks from closing
+                source.close()
+
+    def interrupt(self) -> None:
+        """``stop``, for a signal handler: harmless whatever the main thread is doing, and ends a window's pause."""
+        # In a thread of its own, since the main thread may be holding a lock that stopping needs.
+        threading.Thread(target=self.stop, name="stop", daemon=True).start()
+        if any(window.at_work for window in self._windows):
+            raise StopRequested
+
+    def close(self) -> None:
+        """Stop where still running, and wait until every thread has ended and every sink is closed."""
+        if self._closed:
+            return
+        self.stop()
+        if self._front is not None:
+            self._front.leave()  # nobody may be left to take from it
+        _join(self._workers)
+        _join(self._readers, time.monotonic() + _CLOSING)
+        for thread in self._readers:
+            if thread.is_alive():
+                self.statistics.notes.append(f"{thread.name}: did not stop within {_CLOSING:g} s")
+        for stream, source in zip(self.statistics.streams, self._sources, strict=True):
+            stream.losses.update(source.losses)
+            stream.notes.extend(source.notes)
+        self.statistics.end()
+        self._closed = True
+
+    def _begin(self) -> None:
+        if self._begun or self._closed:
+            raise RuntimeError("a pipeline runs once")
+        self._begun = True
+
+    def _start(self) -> None:
+        """Build the queues and the threads between them, and let them go."""
+        self.statistics.start()
+        count = len(self._sources)
+        found: list[Channel[Found]] = [Channel(self._queue_length) for _ in range(count)]
+        tracked: list[Channel[Found]] = [Channel(self._queue_length) for _ in range(count)]
+        behind = [outlet for outlet in self._outlets if not outlet.sink.on_main_thread]
+        inboxes: list[Channel[Delivery]] = [
+            Channel(self._queue_length, givers=len(self._streams(outlet))) for outlet in behind
+        ]
+        self._workers.append(
+            self._thread("segment", stages.segment, self._intake, self._batch_size, self._segment, found)
+        )
+        for i, source in enumerate(self._sources):
+            name = source.info.name
+            boxes = [box for box, outlet in zip(inboxes, behind, strict=True) if i in self._streams(outlet)]
+            boxes += [self._front] if self._front is not None else []
+            wanted = any(outlet.sink.wants_picture for outlet in self._outlets if i in self._streams(outlet))
+            self._readers.append(self._thread(f"decode {name}", stages.read, source, i, self._stride, self._intake))
+            self._workers += [
+                self._thread(f"track {name}", stages.follow, self._tracks[i], found[i], tracked[i]),
+                self._thread(f"paint {name}", stages.picture, self._paint, wanted, tracked[i], boxes),
+            ]
+        for inbox, outlet in zip(inboxes, behind, strict=True):
+            body = functools.partial(stages.write, self._writer(outlet), inbox)
+            self._workers.append(threading.Thread(target=body, name=outlet.name, daemon=True))
+        for thread in [*self._workers, *self._readers]:
+            thread.start()
+
+    def _thread(self, name: str, body: Callable[..., None], *parts: object) -> threading.Thread:
+        target = functools.partial(body, *parts, stage=self._stage(name))
+        return threading.Thread(target=target, name=name, daemon=True)
+
+    def _stage(self, name: str) -> Stage:
+        return Stage(name, self.statistics, self._fail)
+
+    def _writer(self, outlet: Outlet) -> Writer:
+        stage = self._stage(outlet.name)
+        return Writer(outlet.sink, self._streams(outlet), stage, self.stop, lambda: self.error is not None)
+
+    def _streams(self, outlet: Outlet) -> tuple[int, ...]:
+        return tuple(range(len(self._sources))) if outlet.streams is None else outlet.streams
+
+    def _fail(self, stage: str, error: Exception) -> None:
+        """Keep the first error, and stop."""
+        with self._lock:
+            if self.error is None:
+                self.error = error if isinstance(error, UserError) else StageError(stage, error)
+        self.stop()
+
+
+def _taken(front: Channel[Delivery], windows: Sequence[Writer]) -> Iterator[Delivery]:
+    while True:
+        try:
+            yield front.get(_TURN if windows else _POLL)
+        except queue.Empty:
+            for window in windows:
+                window.poll()
+        except Ended:
+            return
+
+
+def _join(threads: Sequence[threading.Thread], deadline: float | None = None) -> None:
+    """Wait for the threads to end, in slices, so that signals are served on every platform."""
+    for thread in threads:
+        while thread.is_alive() and (deadline is None or time.monotonic() < deadline):
+            thread.join(_POLL)

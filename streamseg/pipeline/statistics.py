@@ -1,0 +1,171 @@
+"""What a run has done so far."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from streamseg.frame import StreamInfo
+from streamseg.instances import Instances
+
+
+@dataclass(slots=True)
+class Latency:
+    """Seconds from a frame's arrival to its result being written."""
+
+    count: int = 0
+    total: float = 0.0
+    last: float = 0.0
+    worst: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        """The average; 0 before the first result."""
+        return self.total / self.count if self.count else 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one result."""
+        self.count += 1
+        self.total += seconds
+        self.last = seconds
+        self.worst = max(self.worst, seconds)
+
+
+@dataclass(slots=True)
+class StreamStatistics:
+    """One source's share of a run.
+
+    Attributes:
+        info: What the source said about itself.
+        expected: Frames that will be processed, as far as is known beforehand; None where not known.
+        frames: Frames processed.
+        dropped: Frames of a live source that newer ones replaced before their turn.
+        losses: What the source lost on the way, by kind, for example undecodable frames.
+        notes: What the source had to say, for example that the file is cut off.
+        latency: From the frame's arrival to the result; of live sources only.
+    """
+
+    info: StreamInfo
+    expected: int | None = None
+    frames: int = 0
+    dropped: int = 0
+    losses: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+    latency: Latency = field(default_factory=Latency)
+
+
+class IdCounter:
+    """Counts distinct identities in a bit each, so that a year of footage stays a few megabytes."""
+
+    def __init__(self) -> None:
+        self._seen = bytearray()
+
+    def add(self, identity: int) -> bool:
+        """Note an identity (1 or more); True where it is new."""
+        byte, bit = divmod(identity, 8)
+        if byte >= len(self._seen):
+            self._seen.extend(bytes(byte + 1 - len(self._seen)))
+        new = not self._seen[byte] >> bit & 1
+        self._seen[byte] |= 1 << bit
+        return new
+
+
+class Statistics:
+    """Counts of a run; may be read from any thread while it runs.
+
+    Attributes:
+        streams: One entry per source.
+        objects: Objects found, summed over all frames, by class name.
+        identities: Distinct objects by class name, each under the class it was first seen with.
+        busy: Seconds that each stage worked, waiting excluded, by the stage's name.
+        notes: What the sinks had to say, for example which files they wrote.
+    """
+
+    def __init__(self, infos: list[StreamInfo], stride: int = 1, max_frames: int | None = None) -> None:
+        self.streams = [StreamStatistics(info, _expected(info, stride, max_frames)) for info in infos]
+        self.objects: Counter[str] = Counter()
+        self.identities: Counter[str] = Counter()
+        self.busy: dict[str, float] = defaultdict(float)
+        self.notes: list[str] = []
+        self._ids = [IdCounter() for _ in infos]
+        self._lock = threading.Lock()
+        self._started: float | None = None
+        self._ended: float | None = None
+        self._first: float | None = None
+
+    @property
+    def frames(self) -> int:
+        """Frames processed, all sources together."""
+        return sum(stream.frames for stream in self.streams)
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken."""
+        if self._started is None:
+            return 0.0
+        return (self._ended or time.monotonic()) - self._started
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of the whole run, all sources together."""
+        return self.frames / self.seconds if self.seconds else 0.0
+
+    @property
+    def first_result_seconds(self) -> float | None:
+        """Seconds from the start to the first written result; None before it."""
+        return None if self._first is None or self._started is None else self._first - self._started
+
+    def start(self) -> None:
+        """The clock runs."""
+        self._started = time.monotonic()
+
+    def end(self) -> None:
+        """The clock stops."""
+        self._ended = self._ended or time.monotonic()
+
+    @contextmanager
+    def working(self, stage: str) -> Iterator[None]:
+        """Time a piece of a stage's work."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - begin
+            with self._lock:
+                self.busy[stage] += spent
+
+    def found(self, stream: int, instances: Instances) -> None:
+        """Count a processed frame of source ``stream`` and its objects."""
+        names = instances.names
+        fresh = [
+            name
+            for name, identity in zip(names, instances.ids, strict=True)
+            if identity > 0 and self._ids[stream].add(int(identity))
+        ]
+        with self._lock:
+            self.streams[stream].frames += 1
+            self.objects.update(names)
+            self.identities.update(fresh)
+
+    def written(self, stream: int, born: float) -> None:
+        """Note that a sink has written a result whose frame arrived at ``born`` (``time.monotonic``)."""
+        now = time.monotonic()
+        with self._lock:
+            if self._first is None:
+                self._first = now
+            if self.streams[stream].info.live:
+                self.streams[stream].latency.add(now - born)
+
+
+def _expected(info: StreamInfo, stride: int, max_frames: int | None) -> int | None:
+    frames = info.frames
+    if frames is None and info.duration and info.rate and not info.live:
+        frames = round(info.duration * info.rate)
+    if frames is None:
+        return max_frames
+    count = -(-frames // stride)
+    return count if max_frames is None else min(count, max_frames)

@@ -1,0 +1,124 @@
+"""From settings to a pipeline: everything is checked and opened before the model is loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streamseg.pipeline.core import Pipeline
+from streamseg.pipeline.outputs import Outputs
+from streamseg.settings import Settings
+from streamseg.sources import Source, expand, open_source
+
+if TYPE_CHECKING:
+    from streamseg.segmenter import Segmenter
+
+LOW_SHARE = 0.2
+"""Least score, as a share of the score threshold, at which a detection still holds on to a followed object."""
+
+BATCH_SIZE_GPU = 4
+
+
+class Plan:
+    """A run whose sources are open and whose outputs are checked; only the model is missing.
+
+    To be used in ``with``: sources that no pipeline has taken over are closed at its end.
+
+    Args:
+        settings: What to do; ``settings.source`` must not be empty.
+        window_by_default: Show a window where ``settings.show`` is None and nothing is written.
+
+    Raises:
+        UserError: A source cannot be opened, or an output cannot be written.
+    """
+
+    def __init__(self, settings: Settings, window_by_default: bool = False) -> None:
+        self.settings = settings
+        self.sources: list[Source] = []
+        self._taken = False
+        written = settings.output is not None or settings.records is not None
+        self._show = bool(settings.show) if settings.show is not None else window_by_default and not written
+        try:
+            for spec in expand(settings.source):
+                self.sources.append(open_source(spec))
+            self._outputs = Outputs(settings, [source.info for source in self.sources], self._show)
+            self._outputs.check()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Plan:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the sources where no pipeline has taken them over."""
+        if not self._taken:
+            for source in self.sources:
+                source.close()
+
+    def import_everything(self) -> None:
+        """Import what ``load`` and ``pipeline`` need; takes seconds, and leaves nothing behind when interrupted."""
+        import streamseg.overlay.painter
+        import streamseg.segmenter
+        import streamseg.tracking.two_stage  # noqa: F401
+
+    def load(self) -> Segmenter:
+        """The model on its device.
+
+        Raises:
+            UserError: The model, its weights, a class, the device or the precision is not to be had.
+        """
+        from streamseg.models import load_model
+        from streamseg.segmenter import Segmenter, choose_device
+
+        settings = self.settings
+        device = str(choose_device(settings.device))
+        model = load_model(settings.model, settings.weights, settings.class_names or None, device)
+        followed = settings.tracker != "none"
+        return Segmenter(
+            model,
+            device=device,
+            precision=settings.precision,
+            score_threshold=settings.score_threshold * (LOW_SHARE if followed else 1),
+            max_detections=settings.max_detections,
+            classes=settings.classes or None,
+            input_size=settings.input_size,
+        )
+
+    def pipeline(self, segmenter: Segmenter) -> Pipeline:
+        """The pipeline; it takes the sources over."""
+        from streamseg.overlay.painter import Painter
+        from streamseg.tracking import make_tracker
+
+        settings = self.settings
+        trackers = [
+            make_tracker(
+                settings.tracker,
+                lost_seconds=settings.track_lost_seconds,
+                high_score=settings.score_threshold,
+                low_score=settings.score_threshold * LOW_SHARE,
+            )
+            for _ in self.sources
+        ]
+        painter = Painter(
+            mask_opacity=settings.mask_opacity,
+            show_outlines=settings.outlines,
+            show_boxes=settings.boxes,
+            show_labels=settings.labels,
+            show_ids=settings.labels,
+            show_scores=settings.labels,
+        )
+        outlets = self._outputs.make()
+        self._taken = True
+        return Pipeline(
+            self.sources,
+            segmenter,
+            paint=painter.paint,
+            tracks=[tracker.update for tracker in trackers],
+            outlets=outlets,
+            batch_size=settings.batch_size or (1 if segmenter.device.type == "cpu" else BATCH_SIZE_GPU),
+            stride=settings.stride,
+            max_frames=settings.max_frames,
+        )
