@@ -106,6 +106,8 @@ def _spot(rng: np.random.Generator, camera: Camera, near: float, far: float) -> 
 def _crowd(rng: np.random.Generator, street: Street, camera: Camera, light: Light) -> list[Body]:
     cast = _Cast(camera)
     lit = light.dusk or rng.random() < 0.15
+    if rng.random() < 0.4:
+        _subject(rng, street, camera, cast, lit)
     _parked(rng, street, camera, cast)
     _moving(rng, street, camera, cast, lit)
     edge = street.half + street.pavement + street.verge
@@ -142,6 +144,27 @@ def _crowd(rng: np.random.Generator, street: Street, camera: Camera, light: Ligh
         rider = cycles.random_rider(rng, parked)
         cast.add(bodies.cycle(0, x, y, heading, 0.0 if on_road else KERB, rider, float(rng.uniform(0, 6.28))))
     return cast.bodies
+
+
+def _subject(rng: np.random.Generator, street: Street, camera: Camera, cast: _Cast, lit: bool) -> None:
+    """Somebody or something close to the camera, as large as the picture or cut off by its lower edge."""
+    below = float(np.arctan2(camera.height / 2, camera.focal) - np.arcsin(camera.rotation[2, 2]))
+    nearest = float(camera.position[2]) / np.tan(max(below, 0.1))
+    kind = str(rng.choice(["person", "cycle", "vehicle"], p=[0.55, 0.3, 0.15]))
+    depth = max(2.0, nearest * float(rng.uniform(0.75, 1.4))) + (3.0 if kind == "vehicle" else 0.6)
+    x, y = _spot(rng, camera, depth, depth * 1.1)
+    z = 0.0 if abs(x - float(street.at(y))) < street.half else KERB
+    heading = float(rng.uniform(0, 2 * np.pi))
+    phase = float(rng.uniform(0, 2 * np.pi))
+    if kind == "person":
+        stride = float(rng.uniform(0.3, 1.0)) if rng.random() < 0.6 else 0.0
+        cast.add(bodies.person(0, x, y, heading, z, people.look(rng), phase, stride))
+    elif kind == "cycle":
+        rider = cycles.random_rider(rng, bool(rng.random() < 0.15))
+        cast.add(bodies.cycle(0, x, y, heading, z, rider, phase))
+    else:
+        mesh, size = bodies.random_vehicle(rng, lit, bool(rng.random() < 0.3))
+        cast.add(bodies.vehicle(0, x, y, heading, z, mesh, size))
 
 
 def _parked(rng: np.random.Generator, street: Street, camera: Camera, cast: _Cast) -> None:

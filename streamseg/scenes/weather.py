@@ -87,7 +87,7 @@ def random_light(rng: np.random.Generator, kind: str | None = None) -> Light:
         zenith, horizon = np.array([168.0, 176, 186]), np.array([206.0, 210, 214])
         clouds, haze = 0.95, rng.uniform(70, 300)
     elif kind == "dusk":
-        direct, ambient = np.array([0.10, 0.06, 0.05]), np.array([0.27, 0.27, 0.34])
+        direct, ambient = np.array([0.10, 0.06, 0.05]), np.array([0.36, 0.35, 0.42])
         zenith, horizon, elevation = np.array([38.0, 52, 92]), np.array([190.0, 140, 110]), 0.15
     elif kind == "low":
         direct, ambient, elevation = np.array([0.92, 0.66, 0.42]), np.array([0.36, 0.36, 0.42]), rng.uniform(0.18, 0.4)
