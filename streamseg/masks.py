@@ -75,38 +75,51 @@ def _paste_truncated(mask: np.ndarray, box: np.ndarray, height: int, width: int)
 def _resize_above_half(mask: np.ndarray, rows: int, columns: int, window: tuple[slice, slice]) -> np.ndarray:
     """A window of ``mask`` resized to [rows, columns] as ``torch.nn.functional.interpolate`` does it, above 0.5.
 
-    OpenCV is several times faster but rounds otherwise in the last bits, so torch is asked where that could matter.
+    OpenCV is several times faster but rounds otherwise in the last bits. Pixels where that could matter are computed
+    again with torch's own coordinates, and only if they are still too close to call is torch itself asked: its threads
+    would wait for those of the network, which runs at the same time.
     """
     import cv2
 
-    shown = (window[0].stop - window[0].start) * (window[1].stop - window[1].start)
-    if rows * columns <= 2 * shown:
+    down, across = (np.arange(part.start, part.stop) for part in window)
+    if rows * columns <= 2 * len(down) * len(across):
         values = cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_LINEAR)[window]
     else:
-        across = _taps(columns, mask.shape[1], window[1])
-        down = _taps(rows, mask.shape[0], window[0])
-        values = _blend(_blend(mask.T, across).T, down)
-    doubtful = cv2.countNonZero(cv2.inRange(values, 0.5 - _ROUNDING, 0.5 + _ROUNDING)) > 0
-    if not doubtful or rows * columns > _LARGEST_RESIZED:
-        return values > np.float32(0.5)
+        values = _sample(mask, rows, columns, down[:, None], across)
+    above = values > _HALF
+    doubtful = cv2.inRange(values, 0.5 - _OPENCV_ROUNDING, 0.5 + _OPENCV_ROUNDING)
+    if not cv2.countNonZero(doubtful):
+        return above
+    y, x = np.nonzero(doubtful)
+    again = _sample(mask, rows, columns, down[y], across[x])
+    above[y, x] = again > _HALF
+    if (np.abs(again - _HALF) > _TORCH_ROUNDING).all() or rows * columns > _LARGEST_RESIZED:
+        return above
     import torch
 
     source = torch.from_numpy(mask)[None, None]
     resized = torch.nn.functional.interpolate(source, size=(rows, columns), mode="bilinear", align_corners=False)
-    return (resized[0, 0][window] > 0.5).numpy()
+    return resized[0, 0].numpy()[window] > _HALF
 
 
-def _taps(count: int, cells: int, part: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For a part of ``count`` samples over ``cells`` cells: the two neighbours of each, and the second's weight."""
-    at = (np.arange(part.start, part.stop, dtype=np.float64) + 0.5) * (cells / count) - 0.5
-    at = np.clip(at, 0, cells - 1)
-    first = at.astype(np.intp)
-    return first, np.minimum(first + 1, cells - 1), (at - first).astype(np.float32)
+def _sample(mask: np.ndarray, rows: int, columns: int, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Pixels at ``y``, ``x`` (which broadcast) of ``mask`` resized to [rows, columns], float32."""
+    top, bottom, low = _taps(rows, mask.shape[0], y)
+    left, right, far = _taps(columns, mask.shape[1], x)
+    upper = mask[top, left] * (1 - far) + mask[top, right] * far
+    lower = mask[bottom, left] * (1 - far) + mask[bottom, right] * far
+    return upper * (1 - low) + lower * low
 
 
-def _blend(values: np.ndarray, taps: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
-    first, second, weight = taps
-    return values[first] * (1 - weight)[:, None] + values[second] * weight[:, None]
+def _taps(count: int, cells: int, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For samples ``at`` of ``count`` over ``cells`` cells: the two neighbours of each, and the second's weight.
+
+    In float32 step by step, as torch computes them (area_pixel_compute_source_index in ATen/native/UpSample.h).
+    """
+    place = (at.astype(np.float32) + _HALF) * (np.float32(cells) / np.float32(count)) - _HALF
+    place = np.maximum(place, np.float32(0))
+    first = np.minimum(place.astype(np.intp), cells - 1)
+    return first, np.minimum(first + 1, cells - 1), np.minimum(place - first.astype(np.float32), np.float32(1))
 
 
 def _paste_aligned(mask: np.ndarray, box: np.ndarray, height: int, width: int) -> Patch:
@@ -177,5 +190,7 @@ def outlines(patch: Patch) -> list[np.ndarray]:
 
 
 _EMPTY = Patch(np.zeros((0, 0), bool), 0, 0)
-_ROUNDING = 2e-5  # more than float32 leaves open between two ways to sample a mask of some 30 cells
+_HALF = np.float32(0.5)
+_OPENCV_ROUNDING = 2e-5  # more than float32 leaves open between two ways to sample a mask of some 30 cells
+_TORCH_ROUNDING = 3e-6  # the same where only the order of operations, or fused ones, may differ
 _LARGEST_RESIZED = 1 << 26  # pixels (256 MB) beyond which a tie may fall either way rather than cost the memory
