@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamseg.scenes.mesh import GLASS, GLOW, MATTE, PAINT, Builder, Mesh, box, disc, loft, on_quad, outward
+from streamseg.scenes.mesh import GLASS, GLOW, MATTE, PAINT, Builder, Colour, Mesh, box, disc, loft, on_quad, outward
 
 PAINTS = np.array(
     [
@@ -127,14 +127,14 @@ def _ends(builder: Builder, shape: CarShape, paint: np.ndarray, lit: bool, braki
         y2: float,
         z1: float,
         z2: float,
-        colour: object,
+        colour: Colour | np.ndarray,
         material: int,
         layer: int,
         slant: float = 0.0,
     ) -> None:
         lean = slant * (1 if x > 0 else -1)
         quad = np.array([[x, y1, z1], [x, y2, z1], [x - lean, y2, z2], [x - lean, y1, z2]])
-        builder.add(outward(quad[None], np.zeros(3) + np.array([0, 0, 0.6])), colour, material, layer)  # type: ignore[arg-type]
+        builder.add(outward(quad[None], np.array([0, 0, 0.6])), colour, material, layer)
 
     lamp = (255, 250, 225) if lit else (205, 212, 218)
     red = (255, 60, 44) if braking or lit else (150, 16, 18)

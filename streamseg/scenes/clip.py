@@ -16,7 +16,7 @@ from streamseg.scenes.stage import paint
 from streamseg.scenes.street import KERB, Street, random_street
 from streamseg.scenes.traffic import Driver, drive
 from streamseg.scenes.truth import SceneFrame, visible
-from streamseg.scenes.weather import cloud_map, random_light
+from streamseg.scenes.weather import Light, cloud_map, random_light
 
 HALF = 5.7
 LANE = 1.75
@@ -50,7 +50,7 @@ def render_clip(
     azimuth, elevation = side * rng.uniform(0.5, 1.0), rng.uniform(0.75, 0.95)
     sun = np.array([np.sin(azimuth) * np.cos(elevation), -np.cos(azimuth) * np.cos(elevation), np.sin(elevation)])
     light = replace(light, sun=sun, clouds=0.45, haze=260.0)
-    plan = _plan(rng, seconds, scale=max(4.0, min(44.0, width / 28)), light_kind=light)
+    plan = _plan(rng, seconds, scale=max(4.0, min(44.0, width / 28)), light=light)
     clouds = cloud_map(rng)
     grain = np.random.default_rng(seed + 1)
     meter: float | None = None
@@ -99,11 +99,11 @@ def _rush(image: np.ndarray, car: Driver, now: float, rate: int) -> np.ndarray:
     return (total / 3).astype(np.uint8)
 
 
-def _plan(rng: np.random.Generator, seconds: float, scale: float, light_kind: object) -> Drive:
+def _plan(rng: np.random.Generator, seconds: float, scale: float, light: Light) -> Drive:
     reach = 8.5 * seconds + 40
     zebras = tuple(np.arange(30.0, reach, 75.0).tolist())
-    street = random_street(rng, light_kind, scale, "city", reach + 120, 9, HALF, zebras)  # type: ignore[arg-type]
-    street = replace(street, pavement=street.pavement, centre_line="dashed", parking=True)
+    street = random_street(rng, light, scale, "city", reach + 120, 9, HALF, zebras)
+    street = replace(street, centre_line="dashed", parking=True)
     actors: list[Actor] = []
     car, opened = _traffic(rng, actors, zebras, seconds)
     _parked(rng, actors, zebras, reach + 60)
@@ -168,9 +168,12 @@ def _parked(rng: np.random.Generator, actors: list[Actor], zebras: tuple[float, 
                 mesh, size = bodies.random_vehicle(rng, False, kind="car" if rng.random() < 0.85 else "van")
                 x = side * (HALF - 0.2 - size[1] / 2) + float(rng.normal(0, 0.05))
                 turn = (0.0 if side > 0 else np.pi) + float(rng.normal(0, 0.015))
-                body = bodies.vehicle(len(actors) + 1, x, y, turn, 0.0, mesh, size)
-                actors.append(lambda now, body=body: body)  # type: ignore[misc]
+                actors.append(_still(bodies.vehicle(len(actors) + 1, x, y, turn, 0.0, mesh, size)))
             y += float(rng.uniform(5.8, 7.4))
+
+
+def _still(body: Body) -> Actor:
+    return lambda now: body
 
 
 def _crossers(rng: np.random.Generator, actors: list[Actor], street: Street, zebra: float, opens: float) -> None:

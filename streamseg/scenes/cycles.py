@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamseg.scenes.mesh import MATTE, PAINT, Builder, Mesh, tubes
+from streamseg.scenes.mesh import MATTE, PAINT, Builder, Colour, Mesh, tubes
 from streamseg.scenes.people import Look, head, limbs_of_arms, look, torso
 
 
@@ -77,13 +77,13 @@ def _rods(
     builder: Builder,
     ends: list[tuple[list[float], list[float]]],
     radius: float,
-    colour: object,
+    colour: Colour | np.ndarray,
     material: int,
     sides: int,
 ) -> None:
     a, b = np.array([e[0] for e in ends], float), np.array([e[1] for e in ends], float)
     r = np.full(len(ends), radius)
-    builder.add(tubes(a, b, r, r, max(4, sides - 2)).reshape(-1, 4, 3), colour, material)  # type: ignore[arg-type]
+    builder.add(tubes(a, b, r, r, max(4, sides - 2)).reshape(-1, 4, 3), colour, material)
 
 
 def _bicycle(builder: Builder, cycle: Rider, phase: float, sides: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

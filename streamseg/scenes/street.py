@@ -56,8 +56,17 @@ class Street:
     Attributes:
         half: Half the road's width.
         pavement: Width of each pavement.
+        verge: Width of what lies between a pavement and the houses.
         bend: Curvature, 1 / metres; positive bends right.
         crossings: Where zebra crossings lie along the street.
+        centre_line: ``"dashed"``, ``"double"`` or ``"none"``.
+        parking: Whether lines mark off parking at both kerbs.
+        blocks: The houses.
+        posts: What stands on the pavements.
+        trees: Cut-outs that the trees among the posts are painted with.
+        tarmac: Texture of the road.
+        slabs: Texture of the pavements.
+        beyond: Texture of the ground past them.
         scale: Texture pixels per metre of fronts.
     """
 
