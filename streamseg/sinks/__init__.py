@@ -1,0 +1,40 @@
+"""Where results go: an annotated video, annotated images, records, a window.
+
+Each kind is one file here and one registration in ``kinds.py``; what writes the media is imported only when it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from streamseg.sinks.base import Sink, StopRequested
+from streamseg.sinks.kinds import Kind, check, make_sink, register
+
+if TYPE_CHECKING:
+    from streamseg.sinks.images import ImageSink
+    from streamseg.sinks.records import RecordsSink
+    from streamseg.sinks.video import VideoFileSink
+    from streamseg.sinks.window import WindowSink
+
+__all__ = [
+    "ImageSink",
+    "Kind",
+    "RecordsSink",
+    "Sink",
+    "StopRequested",
+    "VideoFileSink",
+    "WindowSink",
+    "check",
+    "make_sink",
+    "register",
+]
+
+_WHERE = {"ImageSink": "images", "RecordsSink": "records", "VideoFileSink": "video", "WindowSink": "window"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        from importlib import import_module
+
+        return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
