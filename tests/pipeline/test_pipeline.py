@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections import Counter
@@ -382,3 +384,47 @@ def test_statistics_gather_losses_notes_and_work():
     assert statistics.notes == ["kept 5"]
     assert set(statistics.busy) == {"decode a", "segment", "track a", "paint a", "write fake"}
     assert 0 < statistics.first_result_seconds <= statistics.seconds
+
+
+class FakeWindow(FakeSink):
+    """Needs the main thread, is polled, and pauses for ever at its third frame."""
+
+    def __init__(self) -> None:
+        super().__init__(on_main_thread=True)
+        self.polls = 0
+        self.paused = threading.Event()
+
+    def poll(self) -> None:
+        self.polls += 1
+
+    def write(self, result: Result) -> None:
+        super().write(result)
+        if len(self.results) == 3:
+            self.paused.set()
+            while True:
+                time.sleep(0.01)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this system has no signals to send")
+def test_a_signal_ends_the_pause_of_a_window():
+    window, other = FakeWindow(), FakeSink()
+    pipeline = make([FakeSource("a", None)], [window, other])
+    earlier = signal.signal(signal.SIGUSR1, lambda *_: pipeline.interrupt())
+    sender = threading.Thread(
+        target=lambda: window.paused.wait(PATIENT) and os.kill(os.getpid(), signal.SIGUSR1), daemon=True
+    )
+    try:
+        sender.start()
+        pipeline.run()
+    finally:
+        signal.signal(signal.SIGUSR1, earlier)
+    assert pipeline.error is None
+    assert window.closed == other.closed == [True]
+    assert window.indices("a") == [0, 1, 2]
+    assert other.indices("a") == list(range(pipeline.statistics.frames))
+
+
+def test_windows_are_kept_alive_while_no_frame_comes():
+    window = FakeWindow()
+    bounded(make([FakeSource("a", 2, pace=0.1)], [window]).run)
+    assert window.polls > 1 and window.indices("a") == [0, 1]
