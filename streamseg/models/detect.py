@@ -1,0 +1,94 @@
+"""Inference with torchvision's Mask R-CNN parts, without its full-frame masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
+from torchvision.models.detection.transform import resize_boxes
+from torchvision.ops import batched_nms, clip_boxes_to_image, remove_small_boxes
+
+from streamseg.models.model import Detections, DetectOptions, Network
+
+MIN_BOX_SIDE = 1e-2
+
+
+class MaskRCNNDetector(Network):
+    """A ``GeneralizedRCNN`` that answers with masks in their boxes.
+
+    The same operations in the same order as torchvision's own ``forward`` (``GeneralizedRCNN.forward``,
+    ``RoIHeads.postprocess_detections``), but the wanted classes and the score threshold come before the suppression
+    and the mask head, and nothing is pasted. Suppression works class by class from the best score down, so leaving out
+    other classes and lower scores early does not change what remains.
+
+    Args:
+        rcnn: With RPN, box head and mask head; labels from 1, background 0.
+    """
+
+    def __init__(self, rcnn: GeneralizedRCNN) -> None:
+        super().__init__()
+        self.rcnn = rcnn
+
+    def detect(self, images: Sequence[torch.Tensor], options: DetectOptions) -> list[Detections]:
+        """See :class:`streamseg.models.model.Network`."""
+        rcnn = self.rcnn
+        sizes = [(int(image.shape[-2]), int(image.shape[-1])) for image in images]
+        takes_bytes = getattr(rcnn.transform, "takes_bytes", False)
+        batch, _ = rcnn.transform(list(images) if takes_bytes else [image.float() / 255 for image in images])
+        tensors = batch.tensors.contiguous(memory_format=torch.channels_last)
+        features = rcnn.backbone(tensors)
+        proposals, _ = rcnn.rpn(batch, features)
+        found = self._boxes(features, proposals, batch.image_sizes, options)
+        masks = self._masks(features, found, batch.image_sizes)
+        return [
+            Detections(resize_boxes(boxes, inner, outer), scores, labels - 1, mask)
+            for (boxes, scores, labels), mask, inner, outer in zip(found, masks, batch.image_sizes, sizes, strict=True)
+        ]
+
+    def resize_input(self, short_side: int, long_side: int) -> None:
+        """See :class:`streamseg.models.model.Network`."""
+        self.rcnn.transform.min_size = (short_side,)
+        self.rcnn.transform.max_size = long_side
+
+    def _boxes(self, features, proposals, sizes, options):  # type: ignore[no-untyped-def]
+        """Boxes, scores and labels of each image, in pixels of the network's input."""
+        heads = self.rcnn.roi_heads
+        pooled = heads.box_head(heads.box_roi_pool(features, proposals, sizes))
+        logits, regression = (output.float() for output in heads.box_predictor(pooled))
+        boxes = heads.box_coder.decode(regression, proposals)
+        scores = logits.softmax(-1)
+        counts = [len(boxes_of_image) for boxes_of_image in proposals]
+        return [
+            _select(boxes_of_image, scores_of_image, size, heads.nms_thresh, options)
+            for boxes_of_image, scores_of_image, size in zip(
+                boxes.split(counts), scores.split(counts), sizes, strict=True
+            )
+        ]
+
+    def _masks(self, features, found, sizes):  # type: ignore[no-untyped-def]
+        """Mask probabilities of each image's boxes, float32 [N, M, M]."""
+        heads = self.rcnn.roi_heads
+        counts = [len(labels) for _, _, labels in found]
+        if not sum(counts):
+            return [features["0"].new_zeros((0, 28, 28), dtype=torch.float32) for _ in found]
+        pooled = heads.mask_roi_pool(features, [boxes for boxes, _, _ in found], sizes)
+        logits = heads.mask_predictor(heads.mask_head(pooled))
+        labels = torch.cat([labels for _, _, labels in found])
+        chosen = logits[torch.arange(len(labels), device=labels.device), labels]
+        return chosen.float().sigmoid().split(counts)
+
+
+def _select(
+    boxes: torch.Tensor, scores: torch.Tensor, size: tuple[int, int], nms_threshold: float, options: DetectOptions
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The wanted objects of one image from boxes [P, C, 4] and scores [P, C], background first."""
+    classes = scores.shape[1]
+    wanted = torch.zeros(classes, dtype=torch.bool, device=scores.device)
+    wanted[[label + 1 for label in (range(classes - 1) if options.labels is None else options.labels)]] = True
+    proposal, label = ((scores > options.score_threshold) & wanted).nonzero(as_tuple=True)
+    boxes, scores = clip_boxes_to_image(boxes[proposal, label], size), scores[proposal, label]
+    keep = remove_small_boxes(boxes, MIN_BOX_SIDE)
+    boxes, scores, label = boxes[keep], scores[keep], label[keep]
+    keep = batched_nms(boxes, scores, label, nms_threshold)[: options.max_detections]
+    return boxes[keep], scores[keep], label[keep]

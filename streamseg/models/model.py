@@ -1,0 +1,78 @@
+"""What every model of the registry offers to the segmenter."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from streamseg.instances import Pasting
+
+
+@dataclass(frozen=True, slots=True)
+class DetectOptions:
+    """Which objects are wanted.
+
+    Attributes:
+        score_threshold: Least score, 0 to 1; an object must be above it.
+        max_detections: Most objects per frame, best first.
+        labels: Positions in the model's class names; None for all classes.
+    """
+
+    score_threshold: float = 0.5
+    max_detections: int = 100
+    labels: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """N objects of one image, on the model's device, best first.
+
+    Attributes:
+        boxes: float32 [N, 4], xyxy, pixels of the image that was given.
+        scores: float32 [N].
+        labels: int64 [N], positions in the model's class names.
+        masks: float32 [N, M, M], probabilities inside each box.
+    """
+
+    boxes: torch.Tensor
+    scores: torch.Tensor
+    labels: torch.Tensor
+    masks: torch.Tensor
+
+
+class Network(torch.nn.Module, ABC):
+    """A network that finds objects."""
+
+    @abstractmethod
+    def detect(self, images: Sequence[torch.Tensor], options: DetectOptions) -> list[Detections]:
+        """Objects of each image, uint8 [3, H, W] RGB on the network's device; sizes may differ."""
+
+    @abstractmethod
+    def resize_input(self, short_side: int, long_side: int) -> None:
+        """Scales images to this shorter side, unless the longer one would pass ``long_side``; pixels."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A network with weights, in evaluation mode.
+
+    Attributes:
+        name: Its name in the registry.
+        network: The network.
+        class_names: One name per label, background not among them.
+        weights: Where the weights came from, for the user.
+        reason: Why this model was chosen, for the user.
+        pasting: Whose rule turns its masks into pixels, see :class:`streamseg.instances.Instances`.
+        input_size: Shorter and longest longer side of what the network sees, pixels.
+    """
+
+    name: str
+    network: Network
+    class_names: tuple[str, ...]
+    weights: str
+    reason: str
+    pasting: Pasting = "torchvision"
+    input_size: tuple[int, int] = (800, 1333)

@@ -1,0 +1,94 @@
+"""torchvision's own Mask R-CNNs, with its COCO weights or anybody's."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torchvision.models import detection
+from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
+
+from streamseg.errors import UserError
+from streamseg.models.checkpoint import Checkpoint
+
+# Names of torchvision before 0.13, which its published file and older checkpoints still have.
+OLD_NAMES = (
+    (re.compile(r"^(backbone\.fpn\.(?:inner|layer)_blocks\.\d+)\.(weight|bias)$"), r"\1.0.\2"),
+    (re.compile(r"^rpn\.head\.conv\.(weight|bias)$"), r"rpn.head.conv.0.0.\1"),
+    (re.compile(r"^roi_heads\.mask_head\.mask_fcn(\d+)\.(weight|bias)$"), None),
+)
+BUILDERS = {
+    "maskrcnn_resnet50_fpn": (detection.maskrcnn_resnet50_fpn, detection.MaskRCNN_ResNet50_FPN_Weights.COCO_V1),
+    "maskrcnn_resnet50_fpn_v2": (
+        detection.maskrcnn_resnet50_fpn_v2,
+        detection.MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1,
+    ),
+}
+
+
+def build(name: str, classes: int) -> GeneralizedRCNN:
+    """The architecture ``name`` with random weights and ``classes`` classes besides background."""
+    builder, _ = BUILDERS[name]
+    return builder(weights=None, weights_backbone=None, num_classes=classes + 1)
+
+
+def modernised(checkpoint: Checkpoint) -> Checkpoint:
+    """The same checkpoint under the names that torchvision uses since 0.13."""
+
+    def renamed(name: str) -> str:
+        for pattern, new in OLD_NAMES:
+            if match := pattern.match(name):
+                # mask_fcn1 became block 0.
+                return match.expand(new) if new else f"roi_heads.mask_head.{int(match[1]) - 1}.0.{match[2]}"
+        return name
+
+    return replace(checkpoint, tensors={renamed(name): tensor for name, tensor in checkpoint.tensors.items()})
+
+
+def match_norms(network: GeneralizedRCNN, checkpoint: Checkpoint) -> None:
+    """Gives the backbone's norms the epsilon that the weights were trained with.
+
+    torchvision freezes the norms of ``maskrcnn_resnet50_fpn`` and sets their epsilon to 0 when its COCO weights are
+    loaded; frozen norms leave no ``num_batches_tracked`` in a checkpoint. Anything else has torch's default.
+    """
+    frozen = not any(name.endswith("num_batches_tracked") for name in checkpoint.tensors)
+    if not frozen:
+        return
+    for module in network.backbone.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eps = 0.0
+
+
+def coco_classes(name: str) -> tuple[str, ...]:
+    """The names that the COCO weights come with; gaps in COCO's numbering are called ``N/A``."""
+    _, weights = BUILDERS[name]
+    return tuple(weights.meta["categories"][1:])
+
+
+def cached_file(name: str) -> Path:
+    """Where torchvision keeps, or would keep, the COCO weights."""
+    _, weights = BUILDERS[name]
+    return Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[-1]
+
+
+def coco_state(name: str) -> dict[str, Any]:
+    """The COCO weights: from the cache, else fetched with a progress bar, checked and cached.
+
+    Raises:
+        UserError: They are not cached and cannot be fetched, or what was fetched is damaged.
+    """
+    _, weights = BUILDERS[name]
+    file = cached_file(name)
+    try:
+        return dict(weights.get_state_dict(progress=True, check_hash=True))
+    except (OSError, RuntimeError) as error:
+        reason = str(getattr(error, "reason", None) or error).splitlines()[0]
+        if file.is_file():
+            raise UserError(f"{file}: cannot be read ({reason}); delete it so that it is fetched again") from error
+        raise UserError(
+            f"cannot fetch the weights of {name} ({reason}); fetch {weights.url} elsewhere and put it at {file}, "
+            "or use --model street, which needs no download"
+        ) from error

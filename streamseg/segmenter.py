@@ -1,0 +1,151 @@
+"""A model on a device: precision, batches, and arrays back on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from streamseg.errors import UserError
+from streamseg.instances import Instances
+from streamseg.models.model import Detections, DetectOptions, Model
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def choose_device(device: str) -> torch.device:
+    """The device called ``device``; ``auto`` is the first GPU, else the CPU.
+
+    Raises:
+        UserError: torch has no such device here.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"device {device!r} cannot be used here ({reason}); try --device cpu") from error
+    return chosen
+
+
+def choose_precision(precision: str, device: torch.device) -> tuple[torch.dtype, str]:
+    """The number format of the network and why: ``auto`` is fp16 on CUDA, bf16 on CPUs that have it, else fp32.
+
+    Raises:
+        UserError: Unknown, or not possible on the device.
+    """
+    if precision == "auto":
+        if device.type == "cuda":
+            return torch.float16, "fp16 as on any CUDA device"
+        if device.type == "cpu" and cpu_has_bf16():
+            return torch.bfloat16, "bf16 because this CPU has instructions for it"
+        return torch.float32, "fp32 because this device has no faster format"
+    if precision not in PRECISIONS:
+        raise UserError(f"no precision {precision!r}; known are auto, {', '.join(PRECISIONS)}")
+    if precision == "fp16" and device.type == "cpu":
+        raise UserError("precision fp16 needs a GPU; on a CPU use auto, bf16 or fp32")
+    return PRECISIONS[precision], f"{precision} as asked for"
+
+
+def cpu_has_bf16() -> bool:
+    """Whether the CPU multiplies bfloat16 in hardware (AVX-512 BF16 or AMX)."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+class Segmenter:
+    """Finds the objects in frames.
+
+    Args:
+        model: From :func:`streamseg.models.load_model`.
+        device: ``auto``, or a device as torch names it.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
+        score_threshold: Least score of an object, 0 to 1.
+        max_detections: Most objects per frame, best first.
+        classes: Names of the wanted classes; None for all.
+        input_size: Shorter side of what the network sees, pixels, with the longest longer side in proportion; None for
+            the model's own.
+
+    Raises:
+        UserError: Unknown device, precision or class.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        device: str = "auto",
+        precision: str = "auto",
+        score_threshold: float = 0.5,
+        max_detections: int = 100,
+        classes: Sequence[str] | None = None,
+        input_size: int | None = None,
+    ) -> None:
+        self.device = choose_device(device)
+        self.precision, why = choose_precision(precision, self.device)
+        self.options = DetectOptions(score_threshold, max_detections, _labels(model, classes))
+        self.model = model
+        self.class_names = model.class_names
+        if input_size is not None:
+            own_short, own_long = model.input_size
+            model.network.resize_input(input_size, round(own_long * input_size / own_short))
+        self._network = model.network.to(self.device).to(memory_format=torch.channels_last)
+        self.description = f"model {model.name} ({model.weights}; {model.reason}), device {self.device}, {why}"
+
+    def __call__(self, images: Sequence[np.ndarray]) -> list[Instances]:
+        """The objects of each image, uint8 [H, W, 3] RGB; sizes may differ.
+
+        On a CPU the results are the same to the last bit for every batch size, because images go through the network
+        one by one (two cores gain nothing from more). On a GPU images of one size share a pass; its libraries may
+        choose other kernels for other batch sizes, so that scores can differ by rounding.
+        """
+        results: list[Instances | None] = [None] * len(images)
+        for group in self._groups(images):
+            for index, found in zip(group, self._detect([images[index] for index in group]), strict=True):
+                results[index] = _to_instances(found, self.model)
+        return [result for result in results if result is not None]
+
+    def _groups(self, images: Sequence[np.ndarray]) -> list[list[int]]:
+        """Positions of the images that go through the network together."""
+        if self.device.type == "cpu":
+            return [[index] for index in range(len(images))]
+        by_size: dict[tuple[int, ...], list[int]] = {}
+        for index, image in enumerate(images):
+            by_size.setdefault(image.shape, []).append(index)
+        return list(by_size.values())
+
+    def _detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
+        cuda = self.device.type == "cuda"
+        tensors = []
+        for image in images:
+            # Frames are only read, but torch has no read-only tensors and warns about arrays that are.
+            tensor = torch.from_numpy(image if image.flags.writeable else image.copy())
+            tensors.append(
+                (tensor.pin_memory() if cuda else tensor).to(self.device, non_blocking=True).permute(2, 0, 1)
+            )
+        autocast = torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
+        with torch.inference_mode(), autocast:
+            return self._network.detect(tensors, self.options)
+
+
+def _labels(model: Model, classes: Sequence[str] | None) -> tuple[int, ...] | None:
+    if not classes:
+        return None
+    unknown = [name for name in classes if name not in model.class_names]
+    if unknown:
+        known = ", ".join(name for name in model.class_names if name != "N/A")
+        raise UserError(f"model {model.name} has no class {unknown[0]!r}; it knows {known}")
+    return tuple(label for label, name in enumerate(model.class_names) if name in classes)
+
+
+def _to_instances(found: Detections, model: Model) -> Instances:
+    return Instances(
+        boxes=found.boxes.float().cpu().numpy(),
+        scores=found.scores.float().cpu().numpy(),
+        labels=found.labels.cpu().numpy(),
+        masks=found.masks.float().cpu().numpy(),
+        ids=np.zeros(len(found.labels), np.int64),
+        class_names=model.class_names,
+        pasting=model.pasting,
+    )
