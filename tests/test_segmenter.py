@@ -1,0 +1,103 @@
+"""The segmenter: devices, precisions, classes, and results that do not depend on the batch."""
+
+import numpy as np
+import pytest
+import torch
+
+from streamseg.errors import UserError
+from streamseg.models import load_model
+from streamseg.scenes import render_still
+from streamseg.segmenter import Segmenter, choose_device, choose_precision
+
+
+@pytest.fixture(scope="module")
+def images():
+    return [render_still(seed, width=320, height=192 + 32 * (seed % 2)).image for seed in range(3)]
+
+
+@pytest.fixture(scope="module")
+def segmenter():
+    return Segmenter(load_model("street"), "cpu", score_threshold=0.05)
+
+
+def same(first, second):
+    return all(
+        np.array_equal(getattr(first, name), getattr(second, name)) for name in ("boxes", "scores", "labels", "masks")
+    )
+
+
+def test_results_do_not_depend_on_the_batch(segmenter, images):
+    together = segmenter(images)
+    assert sum(map(len, together)) > 0
+    for image, expected in zip(images, together, strict=True):
+        assert same(segmenter([image])[0], expected)
+
+
+def test_results_have_the_promised_types(segmenter, images):
+    found = segmenter(images[:1])[0]
+    height, width = images[0].shape[:2]
+    assert (found.boxes.dtype, found.scores.dtype, found.labels.dtype) == (np.float32, np.float32, np.int64)
+    assert found.masks.shape[1:] == (28, 28)
+    assert found.class_names == ("person", "vehicle", "cycle")
+    assert not found.ids.any()
+    assert (found.boxes >= 0).all() and (found.boxes <= [width, height, width, height]).all()
+    assert (found.masks >= 0).all() and (found.masks <= 1).all()
+    assert (np.diff(found.scores) <= 0).all()
+
+
+def test_no_frames_and_read_only_frames(segmenter, images):
+    assert segmenter([]) == []
+    locked = images[0].copy()
+    locked.flags.writeable = False
+    assert same(segmenter([locked])[0], segmenter([images[0]])[0])
+
+
+def test_options(images):
+    model = load_model("street")
+    only = Segmenter(model, "cpu", score_threshold=0.05, classes=["vehicle"])(images)
+    assert {name for found in only for name in found.names} <= {"vehicle"}
+    few = Segmenter(model, "cpu", score_threshold=0.0, max_detections=2)(images)
+    assert [len(found) for found in few] == [2, 2, 2]
+
+
+def test_input_size_changes_what_the_network_sees(images):
+    model = load_model("street")
+    Segmenter(model, "cpu", input_size=192)
+    batch, _ = model.network.rcnn.transform([torch.zeros(3, 720, 1280, dtype=torch.uint8)])
+    assert batch.image_sizes == [(180, 320)]
+
+
+def test_the_choice_is_explained(segmenter):
+    assert all(word in segmenter.description for word in ("street", "embedded", "cpu"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"device": "gpu9"}, "device 'gpu9' cannot be used here"),
+        ({"device": "cpu", "precision": "fp8"}, "no precision 'fp8'; known are auto, fp32, bf16, fp16"),
+        ({"device": "cpu", "precision": "fp16"}, "fp16 needs a GPU"),
+        ({"device": "cpu", "classes": ["tram"]}, "no class 'tram'; it knows person, vehicle, cycle"),
+    ],
+)
+def test_wrong_arguments(arguments, message):
+    with pytest.raises(UserError, match=message) as caught:
+        Segmenter(load_model("street"), **arguments)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "expected"),
+    [
+        ("auto", "cuda", torch.float16),
+        ("auto", "mps", torch.float32),
+        ("fp32", "cpu", torch.float32),
+        ("bf16", "cpu", torch.bfloat16),
+    ],
+)
+def test_precision(precision, device, expected):
+    assert choose_precision(precision, torch.device(device))[0] == expected
+
+
+def test_the_cpu_is_always_there():
+    assert choose_device("cpu") == torch.device("cpu")
