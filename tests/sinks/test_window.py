@@ -144,9 +144,9 @@ def test_closing_the_window_quits(screen, show, tmp_path):
 
 def test_space_pauses_and_s_saves_without_overwriting(screen, show, tmp_path):
     child = show(100_000)
-    child.stdout.readline()
+    first = child.stdout.readline()
     press(screen, "space", "s", "s", "q")
-    last = [int(line) for line in child.communicate(timeout=60)[0].splitlines() if line.isdigit()][-1]
+    last = [int(line) for line in (first + child.communicate(timeout=60)[0]).splitlines() if line.isdigit()][-1]
     # Both pictures are of the frame at which it paused: the last that was let through, or the one after.
     saved = sorted(os.listdir(tmp_path))
     paused = int(saved[-1].removeprefix("my-clip-").removesuffix(".png"))
