@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_SAMPLES = 12  # per side of the common part of two boxes
+_SAMPLES = 16  # per side of the common part of two boxes
 
 
 def box_overlap(first: np.ndarray, second: np.ndarray) -> np.ndarray:

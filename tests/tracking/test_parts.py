@@ -96,7 +96,7 @@ def test_near_overlap_table() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000))
-def test_mask_overlap_is_close_to_that_of_the_pixels(seed: int) -> None:
+def test_mask_overlap_estimates_that_of_the_pixels(seed: int) -> None:
     rng = np.random.default_rng(seed)
     grid = np.mgrid[:28, :28] / 27 - 0.5
     shapes = []
@@ -111,7 +111,7 @@ def test_mask_overlap_is_close_to_that_of_the_pixels(seed: int) -> None:
         canvas[box[1] : box[3], box[0] : box[2]] = np.kron(shape, np.ones(factor, bool))
     exact = (pixels[0] & pixels[1]).sum() / (pixels[0] | pixels[1]).sum()
     found = mask_overlap(boxes[:1], shapes[0][None], boxes[1:], shapes[1][None])
-    assert found[0] == pytest.approx(exact, abs=0.06)
+    assert found[0] == pytest.approx(exact, abs=0.1)
 
 
 def test_full_masks_overlap_as_their_boxes_do() -> None:
