@@ -77,10 +77,14 @@ def open(source: Spec | Sequence[Spec], **settings: Any) -> Stream:
         >>> import streamseg
         >>> with streamseg.open("samples/street.mp4", model="street", max_frames=3) as stream:
         ...     for result in stream:
-        ...         print(result.frame.index, result.annotated().shape, sorted(set(result.instances.names)))
-        0 (720, 1280, 3) ['person', 'vehicle']
-        1 (720, 1280, 3) ['person', 'vehicle']
-        2 (720, 1280, 3) ['person', 'vehicle']
+        ...         print(result.frame.index, round(result.frame.seconds, 2), result.annotated().shape)
+        0 0.0 (720, 1280, 3)
+        1 0.03 (720, 1280, 3)
+        2 0.07 (720, 1280, 3)
+        >>> len(result.instances.boxes) == len(result.instances.ids) == len(result.instances.names)
+        True
+        >>> stream.statistics.frames
+        3
     """
     several = isinstance(source, Sequence) and not isinstance(source, str)
     with Plan(Settings.gather({**settings, "source": source if several else [source]})) as plan:
