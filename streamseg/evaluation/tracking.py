@@ -196,14 +196,13 @@ def _overlap(truth: _Objects, result: _Objects, by: By) -> np.ndarray:
     from pycocotools import mask as coco
 
     if by == "mask":
-        first, second = truth.masks, result.masks
-        sizes = {tuple(mask["size"]) for mask in (*first, *second)}
+        sizes = {tuple(mask["size"]) for mask in (*truth.masks, *result.masks)}
         if len(sizes) > 1:
             raise UserError(f"masks of different sizes, {' and '.join(map(str, sorted(sizes)))}: not the same video")
-        return np.asarray(coco.iou(first, second, [0] * len(second)))
+        return np.asarray(coco.iou(truth.masks, result.masks, [0] * len(result)))
     corners = [np.array(objects.boxes, float) for objects in (truth, result)]
     first, second = (np.concatenate([box[:, :2], box[:, 2:] - box[:, :2]], axis=1) for box in corners)
-    return np.asarray(coco.iou(first, second, [0] * len(second)))
+    return np.asarray(coco.iou(first, second, [0] * len(result)))
 
 
 def _pairs(worth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
