@@ -10,12 +10,13 @@ from typing import Any
 import cv2  # isort: skip  # before av: both bring FFmpeg, and cv2 must find its own first
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import VideoReformatter
 
 from streamseg.frame import StreamInfo
 
 KEYFRAME_SECONDS = 2
-BT709, LIMITED = 1, 1  # ITU-T H.273: matrix, primaries and transfer all have the number 1
+BT709 = 1  # ITU-T H.273: matrix, primaries and transfer alike
+LIMITED, FULL = 1, 2
 FULL_CHROMA_ACCURATE_BILINEAR = 0x2002 | 0x40000  # swscale's flags; without them every picture gets a level darker
 
 
@@ -66,11 +67,13 @@ class Encoder:
 
     Attributes:
         time_base: Of the packets' timestamps: the source's, where H.264 can hold it.
+        usual_duration: Of a frame at the source's average rate, in ``time_base``.
     """
 
     def __init__(self, container: Any, info: StreamInfo, crf: float, preset: str) -> None:
         self.time_base = info.time_base if info.time_base.denominator < 2**31 else Fraction(1, 1_000_000)
         rate = info.rate if info.rate and 0 < info.rate <= 1000 else Fraction(30)
+        self.usual_duration = max(1, round(1 / (rate * self.time_base)))
         self._width, self._height = info.width, info.height
         options = {"preset": preset, "crf": f"{crf:g}", "bf": "0"}
         self._stream = stream = container.add_stream("libx264", rate=rate, options=options)
@@ -86,21 +89,20 @@ class Encoder:
         self._reformatter = VideoReformatter()
         self._durations: dict[int, int] = {}
 
-    def encode(self, picture: np.ndarray, pts: int, duration: int | None) -> Iterator[Any]:
+    def encode(self, picture: np.ndarray, pts: int, duration: int) -> Iterator[Any]:
         """Encode uint8 [H, W, 3] RGB to be shown at ``pts`` (above all earlier ones), both in ``time_base``."""
         rgb = av.VideoFrame.from_ndarray(fit(picture, self._width, self._height), format="rgb24")
         frame = self._reformatter.reformat(
             rgb,
             format="yuv420p",
-            src_colorspace=Colorspace.ITU709,
-            dst_colorspace=Colorspace.ITU709,
-            src_color_range=ColorRange.JPEG,
-            dst_color_range=ColorRange.MPEG,
+            src_colorspace=BT709,
+            dst_colorspace=BT709,
+            src_color_range=FULL,
+            dst_color_range=LIMITED,
             interpolation=FULL_CHROMA_ACCURATE_BILINEAR,
         )
         frame.pts, frame.time_base = pts, self.time_base
-        if duration:
-            self._durations[pts] = duration
+        self._durations[pts] = duration  # without one, players may leave the last frame out
         yield from self._timed(self._stream.encode(frame))
 
     def drain(self) -> Iterator[Any]:

@@ -12,7 +12,9 @@ import av
 MAX_MOVIE_TIMESCALE = 1_000_000
 
 
-def make_fast_start(part: Path, whole: Path, kind: str, shifts: Mapping[int, Fraction]) -> None:
+def make_fast_start(
+    part: Path, whole: Path, kind: str, shifts: Mapping[int, Fraction], last: tuple[Fraction, Fraction]
+) -> None:
     """Copy all packets of ``part`` to ``whole``, the index in front.
 
     Args:
@@ -20,6 +22,8 @@ def make_fast_start(part: Path, whole: Path, kind: str, shifts: Mapping[int, Fra
         whole: The file to write.
         kind: FFmpeg's name of the format, ``mp4`` or ``mov``.
         shifts: Seconds to add to each stream's timestamps, by the stream's place.
+        last: Start (before that) and duration of the last frame in seconds. FFmpeg 7 reads fragments without
+            durations, and what has none at the end is left out by players.
 
     Raises:
         OSError: There is no room, for example.
@@ -38,9 +42,15 @@ def make_fast_start(part: Path, whole: Path, kind: str, shifts: Mapping[int, Fra
                 copy.time_base = stream.time_base
                 copy.metadata.update({k: v for k, v in stream.metadata.items() if k == "language"})
                 streams[stream.index] = copy
+            before: dict[int, int] = {}
             for packet in old.demux():
                 if packet.dts is None:
                     continue
+                if not packet.duration:
+                    packet.duration = packet.dts - before.get(packet.stream_index, packet.dts)
+                before[packet.stream_index] = packet.dts
+                if packet.stream.type == "video" and packet.pts * packet.time_base == last[0]:
+                    packet.duration = round(last[1] / packet.time_base)
                 shift = round(shifts.get(packet.stream_index, Fraction(0)) / packet.time_base)
                 packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
                 packet.stream = streams[packet.stream_index]

@@ -157,7 +157,7 @@ class VideoFileSink:
                 self._begin(result.frame)
             assert self._encoder is not None
             pts = self._clock.tick(result.frame)
-            self._mux(self._encoder.encode(result.annotated(), pts, result.frame.duration and self._clock.duration))
+            self._mux(self._encoder.encode(result.annotated(), pts, self._clock.duration))
         except (av.error.FFmpegError, OSError) as error:
             raise self._failed(error) from None
 
@@ -191,6 +191,7 @@ class VideoFileSink:
         self._output = av.open(part, "w", format=self._format, container_options=options)
         self._encoder = Encoder(self._output, info, *self._quality)
         self._clock.time_base = self._encoder.time_base
+        self._clock.gap = self._encoder.usual_duration
         if info.path is not None:
             self._sound = Sound(info.path, self._output, copy_all=not mp4)
             self._notes += self._sound.notes
@@ -239,13 +240,19 @@ class VideoFileSink:
         whole = staged.part.with_name(staged.part.name + "2")
         back = {stream: -shift for stream, shift in self._shifts.items()} if self._take_back else {}
         try:
-            make_fast_start(staged.part, whole, self._format, back)
+            make_fast_start(staged.part, whole, self._format, back, self._last_frame())
         except (av.error.FFmpegError, OSError) as error:
             # The part is whole too, only with its index spread over it.
             whole.unlink(missing_ok=True)
             reason = getattr(error, "strerror", None) or str(error)
             return [*staged.commit(ok), f"{staged.path.name} is left in fragments: no second pass ({reason})"]
         return staged.commit(ok, whole)
+
+    def _last_frame(self) -> tuple[Fraction, Fraction]:
+        """Start and duration of the last frame in the part, seconds."""
+        clock = self._clock
+        assert clock.last is not None
+        return clock.last * clock.time_base + self._shifts[0], clock.duration * clock.time_base
 
     def _failed(self, error: BaseException) -> UserError:
         """Keep what is whole, and say what happened."""

@@ -12,10 +12,10 @@ from streamseg.frame import Frame, StreamInfo
 from streamseg.sources.pixels import Orientation, to_rgb
 
 import av  # isort: skip  # after cv2, which pixels imports first
+from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 
 MAX_ERRORS_IN_A_ROW = 64
-ATTACHED_PICTURE = 1024  # AV_DISPOSITION_ATTACHED_PIC: cover art
 UNDECODABLE = "undecodable packets"
 
 # These store no presentation times, and what FFmpeg guesses instead is out of order wherever there are B-frames. The
@@ -40,7 +40,7 @@ def formats(network: bool) -> str:
 def video_stream(container: Any) -> Any | None:
     """The stream to decode: the first that is a video and not cover art; None where there is none."""
     for stream in container.streams.video:
-        if not int(stream.disposition) & ATTACHED_PICTURE:
+        if not stream.disposition & Disposition.attached_pic:
             return stream
     return None
 

@@ -8,30 +8,20 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import VideoReformatter
 
 # Without both of these flags swscale rounds down twice, and each generation is one level darker (measured: 1.2).
 FULL_CHROMA_ACCURATE_BILINEAR = 0x2002 | 0x40000
 
-# ITU-T H.273 matrix coefficients (AVColorSpace) -> swscale's own numbering. BT.470BG and SMPTE 170M are both BT.601.
-MATRICES = {
-    1: Colorspace.ITU709,
-    4: Colorspace.FCC,
-    5: Colorspace.ITU601,
-    6: Colorspace.ITU601,
-    7: Colorspace.SMPTE240M,
-    9: Colorspace.BT2020,
-    10: Colorspace.BT2020,
-}
+# ITU-T H.273 matrix coefficients (AVColorSpace) -> swscale's own numbers. BT.470BG and SMPTE 170M are both BT.601.
+BT709, BT601 = 1, 5
+MATRICES = {1: BT709, 4: 4, 5: BT601, 6: BT601, 7: 7, 9: 9, 10: 9}
 LIMITED, FULL = 1, 2
 
 
 def matrix(frame: av.VideoFrame) -> int:
     """The YCbCr matrix: as tagged; untagged is BT.709 from 1280 columns or 577 rows on, else BT.601, as players do."""
-    tagged = MATRICES.get(int(frame.colorspace))
-    if tagged is not None:
-        return int(tagged)
-    return int(Colorspace.ITU709 if frame.width >= 1280 or frame.height > 576 else Colorspace.ITU601)
+    return MATRICES.get(int(frame.colorspace)) or (BT709 if frame.width >= 1280 or frame.height > 576 else BT601)
 
 
 def has_full_range(frame: av.VideoFrame) -> bool:
@@ -58,8 +48,8 @@ def to_rgb(frame: av.VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
         format="rgb24",
         src_colorspace=colours,
         dst_colorspace=colours,
-        src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
-        dst_color_range=ColorRange.JPEG,
+        src_color_range=FULL if full else LIMITED,
+        dst_color_range=FULL,
         interpolation=FULL_CHROMA_ACCURATE_BILINEAR,
     )
     image: np.ndarray = converted.to_ndarray()

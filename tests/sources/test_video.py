@@ -29,7 +29,7 @@ def near(found, wanted, tolerance=4):
     [
         ("bt709.mp4", {}),
         ("bt601.mp4", {"tags": (5, 1)}),
-        ("full.mp4", {"tags": (1, 2)}),
+        ("full.mp4", {"tags": (1, 2), "pix_fmt": "yuvj420p"}),
         ("untagged.mp4", {"tags": (2, 0)}),
         ("422.mkv", {"pix_fmt": "yuv422p"}),
         ("10bit.mkv", {"pix_fmt": "yuv420p10le"}),
