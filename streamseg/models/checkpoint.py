@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +71,9 @@ def _read_torch(path: Path) -> Checkpoint:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises pickle, zip, EOF, key and runtime errors for files it cannot read
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"{path}: not a checkpoint of plain tensors: {reason[:160]}") from error
+        told = isinstance(error, (RuntimeError, pickle.UnpicklingError, OSError)) and str(error).strip()
+        reason = str(error).strip().splitlines()[0][:160] if told else "it is damaged, or something else"
+        raise UserError(f"{path}: not a checkpoint of plain tensors ({reason})") from error
     if not isinstance(content, Mapping):
         raise UserError(f"{path}: not a checkpoint: holds a {type(content).__name__}, not weights by name")
     weights = content

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -83,7 +85,9 @@ def coco_state(name: str) -> dict[str, Any]:
     _, weights = BUILDERS[name]
     file = cached_file(name)
     try:
-        return dict(weights.get_state_dict(progress=True, check_hash=True))
+        # torch says "Downloading" on standard output, where records may be going; its progress bar is on the other.
+        with contextlib.redirect_stdout(io.StringIO()):
+            return dict(weights.get_state_dict(progress=True, check_hash=True))
     except (OSError, RuntimeError) as error:
         reason = str(getattr(error, "reason", None) or error).splitlines()[0]
         if file.is_file():

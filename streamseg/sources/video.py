@@ -18,7 +18,9 @@ import av  # isort: skip  # after cv2, which decoding imports first
 MISSING_TAIL = 0.5  # seconds by which the end may lie before the one that the container states
 
 # Containers whose header states a duration; in others it is only guessed from the bit rate.
-_STATING = ("mov", "matroska", "avi", "flv", "asf")
+_STATING = ("mov", "matroska", "flv", "asf")
+# Containers whose header counts the frames; what FFmpeg calls their duration is guessed from the size of the file.
+_COUNTING = ("avi",)
 _BOXES = (b"ftyp", b"wide", b"free", b"skip", b"mdat", b"moov", b"pnot", b"styp")
 
 
@@ -53,16 +55,18 @@ class VideoSource:
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames in order, one pass only."""
         frames = iter(self._decoder)
+        count = 0
         while not self._closed.is_set():
             with self._lock:
                 frame = None if self._closed.is_set() else next(frames, None)
             if frame is None:
                 break
+            count += 1
             yield frame
         else:
             return
         if not self._closed.is_set():
-            self._note_cut()
+            self._note_cut(count)
 
     def close(self) -> None:
         """Close the file; may be called twice and from another thread."""
@@ -70,11 +74,14 @@ class VideoSource:
         with self._lock:
             self._container.close()
 
-    def _note_cut(self) -> None:
+    def _note_cut(self, count: int) -> None:
+        """Note where the file ends before it should, after ``count`` frames."""
         decoder, container = self._decoder, self._container
         stated: float | None = None
         if container.duration and container.format.name.startswith(_STATING):
             stated = (container.duration + (container.start_time or 0)) / av.time_base
+        elif self.info.frames and self.info.rate and container.format.name.startswith(_COUNTING):
+            stated = (decoder.packet_end or 0.0) + float((self.info.frames - count) / self.info.rate)
         reached = decoder.packet_end or 0.0
         if decoder.broke_off or (stated is not None and reached < stated - MISSING_TAIL):
             of = f" of {stated:.2f} s" if stated is not None else ""

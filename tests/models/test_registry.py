@@ -75,11 +75,12 @@ def test_own_checkpoints_are_recognised(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_offline_says_where_to_put_the_file(offline, name):
+def test_offline_says_where_to_put_the_file(offline, capsys, name):
     with pytest.raises(UserError, match="no route to host") as caught:
         load_model(name)
     assert "\n" not in str(caught.value)
     assert str(zoo.cached_file(name)) in str(caught.value)
+    assert capsys.readouterr().out == ""
     assert next(entry for entry in list_models() if entry.name == name).weights == "fetched on first use"
 
 

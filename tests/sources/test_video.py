@@ -157,6 +157,27 @@ def test_a_file_cut_in_the_middle_is_read_to_its_last_good_frame(clip, name):
     assert source.notes == [f"cut off in the middle: the last good frame is at {frames[-1].seconds:.2f} s of 2.00 s"]
 
 
+def test_a_cut_avi_is_measured_by_its_count_of_frames(tmp_path):
+    path = tmp_path / "cut.avi"
+    noise = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for _ in range(40):
+            picture = noise.integers(0, 256, (48, 64, 3)).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    whole = open_source(str(path))
+    assert (len(list(whole)), whole.notes) == (40, [])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    source = open_source(str(path))
+    frames = list(source)
+    assert 5 < len(frames) < 35
+    [note] = source.notes
+    assert note.startswith(f"cut off in the middle: the last good frame is at {frames[-1].seconds:.2f} s of ")
+    assert float(note.split()[-2]) == pytest.approx(4.0, abs=0.11)
+
+
 def test_damaged_packets_are_skipped_and_counted(clip):
     path = faststart(clip(**LONG))
     with av.open(str(path)) as container:
