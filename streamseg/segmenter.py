@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import nn
 
 from streamseg.errors import UserError
 from streamseg.instances import Instances
-from streamseg.models.model import Detections, DetectOptions, Model
+from streamseg.models.model import Detections, DetectOptions, Model, Network
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -87,10 +89,11 @@ class Segmenter:
         self.options = DetectOptions(score_threshold, max_detections, _labels(model, classes))
         self.model = model
         self.class_names = model.class_names
+        # A copy of its own, so that one model serves several segmenters.
+        self._network = _in_precision(copy.deepcopy(model.network).to(self.device), self.precision)
         if input_size is not None:
             own_short, own_long = model.input_size
-            model.network.resize_input(input_size, round(own_long * input_size / own_short))
-        self._network = model.network.to(self.device).to(memory_format=torch.channels_last)
+            self._network.resize_input(input_size, round(own_long * input_size / own_short))
         self.description = f"model {model.name} ({model.weights}; {model.reason}), device {self.device}, {why}"
 
     def __call__(self, images: Sequence[np.ndarray]) -> list[Instances]:
@@ -127,6 +130,15 @@ class Segmenter:
         autocast = torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
         with torch.inference_mode(), autocast:
             return self._network.detect(tensors, self.options)
+
+
+def _in_precision(network: Network, precision: torch.dtype) -> Network:
+    """Stores the weights in the format that autocast would convert them to at every call, in place."""
+    network.to(memory_format=torch.channels_last)
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+            module.to(precision)
+    return network
 
 
 def _labels(model: Model, classes: Sequence[str] | None) -> tuple[int, ...] | None:

@@ -52,6 +52,25 @@ def test_no_frames_and_read_only_frames(segmenter, images):
     assert same(segmenter([locked])[0], segmenter([images[0]])[0])
 
 
+def test_a_model_serves_several_segmenters(images):
+    model = load_model("street")
+    first = Segmenter(model, "cpu", "fp32", score_threshold=0.05)
+    before = first(images[:1])[0]
+    Segmenter(model, "cpu", "bf16", input_size=128)(images[:1])
+    again = Segmenter(model, "cpu", "fp32", score_threshold=0.05)
+    assert same(first(images[:1])[0], before)
+    assert same(again(images[:1])[0], before)
+
+
+def test_half_precision_finds_the_same(images):
+    model = load_model("street")
+    exact = Segmenter(model, "cpu", "fp32", score_threshold=0.5)(images)
+    rough = Segmenter(model, "cpu", "bf16", score_threshold=0.25)(images)
+    for expected, found in zip(exact, rough, strict=True):
+        distance = np.abs(expected.boxes[:, None] - found.boxes[None]).max(2)
+        assert (distance.min(1) < 8).all()
+
+
 def test_options(images):
     model = load_model("street")
     only = Segmenter(model, "cpu", score_threshold=0.05, classes=["vehicle"])(images)
@@ -61,9 +80,8 @@ def test_options(images):
 
 
 def test_input_size_changes_what_the_network_sees(images):
-    model = load_model("street")
-    Segmenter(model, "cpu", input_size=192)
-    batch, _ = model.network.rcnn.transform([torch.zeros(3, 720, 1280, dtype=torch.uint8)])
+    segmenter = Segmenter(load_model("street"), "cpu", input_size=192)
+    batch, _ = segmenter._network.rcnn.transform([torch.zeros(3, 720, 1280, dtype=torch.uint8)])
     assert batch.image_sizes == [(180, 320)]
 
 

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="MP4 to write; with --stills a folder")
     parser.add_argument("--truth", type=Path, help="JSON lines with the truth (default: beside it, NAME.truth.jsonl)")
     parser.add_argument(
-        "--seed", type=_number(int, 0), help="which scene; stills count up from it (default: 3, stills 0)"
+        "--seed", type=_number(int, 0), help="which scene; stills count up from it (default: the sample's, stills 0)"
     )
     parser.add_argument("--seconds", type=_number(float, 0.1), help="length of the clip (default: 10)")
     parser.add_argument("--width", type=whole, help="columns, pixels (default: 1280, stills 512)")

@@ -11,9 +11,10 @@ import cv2
 @contextmanager
 def quiet_opencv() -> Iterator[None]:
     """Silence OpenCV's log while something is tried that may well fail."""
-    logging = cv2.utils.logging
+    # OpenCV 5 moved these; in both, level 0 is silence.
+    logging = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
     level = logging.getLogLevel()
-    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    logging.setLogLevel(0)
     try:
         yield
     finally:
