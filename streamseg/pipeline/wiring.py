@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from streamseg.pipeline.core import Pipeline
+from streamseg.pipeline.naming import told_apart
 from streamseg.pipeline.outputs import Outputs
 from streamseg.settings import Settings
 from streamseg.sources import Source, expand, open_source
@@ -40,6 +41,7 @@ class Plan:
         try:
             for spec in expand(settings.source):
                 self.sources.append(open_source(spec))
+            self.sources = told_apart(self.sources)
             self._outputs = Outputs(settings, [source.info for source in self.sources], self._show)
             self._outputs.check()
         except BaseException:
