@@ -99,7 +99,8 @@ def test_standard_output_holds_nothing_but_records(clip, capsys):
     assert main([*line.split(), *FLAGS]) == 0
     lines = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
     assert sorted(each["frame"] for each in lines) == [0, 0, 2, 2, 4, 4]
-    assert {each["source"] for each in lines} == {"clip.mp4"}
+    name = f"{clip.parent.name}/clip.mp4"
+    assert {each["source"] for each in lines} == {name, f"{name} (2)"}
 
 
 def test_several_sources_get_a_file_each(clip, tmp_path):

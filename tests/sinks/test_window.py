@@ -103,14 +103,22 @@ def click_close(screen, window):
     xlib.XCloseDisplay(display)
 
 
+def find_window(screen):
+    """The window's number; xdotool's own --sync now and then waits for ever."""
+    command = ["xdotool", "search", "--onlyvisible", "--name", "my clip"]
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = subprocess.run(
+            command, env={**os.environ, "DISPLAY": screen}, capture_output=True, text=True, timeout=10
+        )
+        if found.stdout.split():
+            return found.stdout.split()[-1]
+        time.sleep(0.1)
+    raise TimeoutError("the window does not appear")
+
+
 def press(screen, *keys):
-    window = subprocess.run(
-        ["xdotool", "search", "--sync", "--onlyvisible", "--name", "my clip"],
-        env={**os.environ, "DISPLAY": screen},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    ).stdout.split()[-1]
+    window = find_window(screen)
     for key in keys:
         if key == "close":
             click_close(screen, int(window))
