@@ -129,7 +129,7 @@ class Settings:
     score_threshold: float = _setting(
         0.5,
         "Model",
-        "Least score of an object; one being followed is kept down to a fifth of it.",
+        "Least score of an object; one being followed is kept down to half of it.",
         low=0,
         high=1,
     )

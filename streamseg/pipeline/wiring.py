@@ -13,7 +13,7 @@ from streamseg.sources import Source, expand, open_source
 if TYPE_CHECKING:
     from streamseg.segmenter import Segmenter
 
-LOW_SHARE = 0.2
+LOW_SHARE = 0.5
 """Least score, as a share of the score threshold, at which a detection still holds on to a followed object."""
 
 BATCH_SIZE_GPU = 4
