@@ -94,7 +94,9 @@ class ImageSink:
         target = self._targets[result.frame.source][result.frame.pts]
         part = target.with_name(f".{target.name}.part")
         picture = cv2.cvtColor(result.annotated(), cv2.COLOR_RGB2BGR)
-        _, data = cv2.imencode(target.suffix, picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        # OpenCV warns on standard error of a quality for a format that has none.
+        quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if target.suffix.lower() in (".jpg", ".jpeg") else []
+        _, data = cv2.imencode(target.suffix, picture, quality)
         try:
             np.asarray(data).tofile(part)
             os.replace(part, target)

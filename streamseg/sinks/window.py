@@ -60,7 +60,8 @@ class WindowSink:
         try:
             with _quiet_standard_error():
                 name = self._window(info.name)
-                cv2.namedWindow(name, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+                # Without OpenCV's toolbar, whose buttons do nothing here.
+                cv2.namedWindow(name, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
                 scale = min(1.0, LARGEST[0] / info.width, LARGEST[1] / info.height)
                 cv2.resizeWindow(name, max(1, round(info.width * scale)), max(1, round(info.height * scale)))
                 cv2.waitKey(1)

@@ -157,3 +157,16 @@ def test_images_that_cannot_be_placed_are_one_line(tmp_path):
     (tmp_path / "out" / files[0].name).write_bytes(b"older")
     with pytest.raises(UserError, match="exists already"):
         ImageSink(tmp_path / "out").open(StreamInfo("photos", 8, 6, Fraction(1, 25), files=files))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_writing_an_image_says_nothing_on_standard_error(tmp_path, capfd, suffix):
+    file = tmp_path / f"photo{suffix}"
+    cv2.imwrite(str(file), np.zeros((6, 8, 3), np.uint8))
+    sink = ImageSink(tmp_path / f"out{suffix}")
+    sink.open(StreamInfo(file.name, 8, 6, Fraction(1, 25), files=(file,)))
+    frame = Frame(np.zeros((6, 8, 3), np.uint8), 0, 0, Fraction(1, 25), file.name)
+    sink.write(Result(frame, Instances.empty(), lambda frame, instances: frame.image))
+    sink.close()
+    assert (tmp_path / f"out{suffix}").is_file()
+    assert capfd.readouterr().err == ""
