@@ -56,8 +56,10 @@ def dispatch(argv: list[str], interrupts: Interrupts) -> int:
             prog=f"streamseg {argv[0]}", description=f"{COMMANDS[argv[0]].capitalize()}.", allow_abbrev=False
         )
         module.add_arguments(parser)
+        args = parse(parser, argv[1:])
+        args.interrupts = interrupts
         with interrupts.raised():
-            return module.run(parse(parser, argv[1:]))
+            return module.run(args)
     if not argv[0].startswith("-"):
         raise UserError(_unknown_command(argv[0]))
     args = parse(main_parser(), argv)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train; returns the exit status.
+    """Train; returns the exit status. Ctrl-C ends the run after the step that it is in.
 
     Raises:
         UserError: The recipe, the data or the folder is not as it must be.
@@ -44,12 +45,12 @@ def run(args: argparse.Namespace) -> int:
     trainer = Trainer(config, args.output, choose_device(args.device), args.resume)
     print(f"{sum(len(data) for data in trainer.data)} pictures, classes {', '.join(trainer.class_names)}", flush=True)
     validate = None if config.validation is None else lambda network, step: _validate(network, step, config, trainer)
-    try:
-        trainer.run(_report, validate)
-    except KeyboardInterrupt:
-        trainer.save({})
+    stop = threading.Event()
+    with args.interrupts.stopping(stop.set):
+        trainer.run(_report, validate, stop.is_set)
+    if stop.is_set():
         print(f"stopped at step {trainer.step}; go on with --resume")
-        raise
+        return 0
     print(f"{args.output / RESULT}: use it with --weights {args.output / RESULT}")
     return 0
 

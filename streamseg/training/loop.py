@@ -102,7 +102,7 @@ class Trainer:
         Args:
             report: Called after every step.
             validate: Called with the averaged network in evaluation mode and the step, every so often and at the end.
-            stop: Asked after every step.
+            stop: Asked after every step; nothing is validated then.
         """
         config = self.config
         draws = Draws(
@@ -127,7 +127,8 @@ class Trainer:
             if self.step % config.checkpoint_every == 0:
                 self.save(running)
             if stop():
-                break
+                self.save(running)
+                return
             if validate is not None and self.step % config.validate_every == 0 and self.step < config.schedule.steps:
                 validate(self.averaged(), self.step)
                 begun = time.monotonic()

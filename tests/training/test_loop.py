@@ -40,6 +40,15 @@ def test_learning_rate(step, expected):
     assert learning_rate(schedule, step) == pytest.approx(expected)
 
 
+def test_a_stopped_run_is_saved_and_not_validated(recipe, tmp_path):
+    validated = []
+    trainer = Trainer(recipe, tmp_path / "run", CPU)
+    trainer.run(validate=lambda network, step: validated.append(step), stop=lambda: trainer.step == 3)
+    assert (validated, Trainer(recipe, tmp_path / "run", CPU, resume=True).step) == ([], 3)
+    Trainer(recipe, tmp_path / "run", CPU, resume=True).run(validate=lambda network, step: validated.append(step))
+    assert validated == [8]
+
+
 def log_of(folder):
     with (folder / "log.csv").open() as file:
         return [(row["step"], row["loss"]) for row in csv.DictReader(file)]
