@@ -2,14 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from streamseg.settings import settings_table
 
 README = Path(__file__).parents[1] / "README.md"
 
 
-@pytest.mark.skipif(not README.is_file(), reason="there is no README here")
 def test_the_readme_shows_the_settings_as_they_are():
     text = README.read_text(encoding="utf-8")
     begin, end = "<!-- settings -->", "<!-- /settings -->"
