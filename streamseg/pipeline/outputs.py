@@ -12,7 +12,7 @@ from streamseg.frame import StreamInfo
 from streamseg.pipeline.core import Outlet
 from streamseg.settings import Settings
 from streamseg.sinks import check
-from streamseg.sinks.kinds import IMAGE_SUFFIXES
+from streamseg.sinks.kinds import IMAGE_SUFFIXES, is_folder
 
 
 class Outputs:
@@ -39,9 +39,9 @@ class Outputs:
         output = settings.output
         if output is None:
             return
-        single = not _is_folder(output) and Path(output).suffix.lower() in IMAGE_SUFFIXES
+        single = not is_folder(output) and Path(output).suffix.lower() in IMAGE_SUFFIXES
         paths = output_paths(output, [info.name for info in infos])
-        self._images = [i for i, info in enumerate(infos) if single or (info.files and _is_folder(output))]
+        self._images = [i for i, info in enumerate(infos) if single or (info.files and is_folder(output))]
         self._videos = {i: path for i, path in enumerate(paths) if i not in self._images}
 
     def check(self) -> None:
@@ -52,10 +52,10 @@ class Outputs:
         """
         settings = self._settings
         read = [str(file) for info in self._infos for file in (info.path, *info.files) if file is not None]
-        if settings.output is not None and (self._images or _is_folder(settings.output)):
+        if settings.output is not None and (self._images or is_folder(settings.output)):
             check(settings.output, overwrite=settings.overwrite)
         for path in self._videos.values():
-            if path.parent.is_dir() or not _is_folder(str(settings.output)):
+            if path.parent.is_dir() or not is_folder(str(settings.output)):
                 from streamseg.sinks.video import check as check_video
 
                 check_video(path, read, overwrite=settings.overwrite)
@@ -129,7 +129,7 @@ def output_paths(output: str, names: Sequence[str]) -> list[Path]:
     Raises:
         UserError: Several sources, but ``output`` is no folder.
     """
-    if _is_folder(output):
+    if is_folder(output):
         return [Path(output) / f"{stem}-annotated.mp4" for stem in _different([_stem(name) for name in names])]
     if len(names) > 1:
         raise UserError(f"--output {output}: {len(names)} sources need a folder; add a slash to have one made")
@@ -149,10 +149,6 @@ def make_folder(output: str) -> None:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UserError(f"--output {output}: cannot make this folder: {reason}; give one that can be written") from None
-
-
-def _is_folder(output: str) -> bool:
-    return output.endswith(("/", os.sep)) or Path(output).is_dir()
 
 
 def _stem(name: str) -> str:

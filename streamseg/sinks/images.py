@@ -12,7 +12,7 @@ import numpy as np
 from streamseg.errors import UserError
 from streamseg.frame import StreamInfo
 from streamseg.result import Result
-from streamseg.sinks.kinds import IMAGE_SUFFIXES
+from streamseg.sinks.kinds import IMAGE_SUFFIXES, is_folder
 from streamseg.sinks.staging import cannot_write, check_file
 
 JPEG_QUALITY = 95
@@ -24,7 +24,7 @@ def check(path: str | os.PathLike[str], sources: Sequence[str] = (), *, overwrit
     Raises:
         UserError: It is a source itself, exists already, or cannot be written to.
     """
-    if not _is_folder(path):
+    if not is_folder(path):
         check_file(Path(path), sources, overwrite=overwrite)
         return
     folder = Path(path)
@@ -57,7 +57,7 @@ class ImageSink:
     def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         check(path, overwrite=overwrite)
         self._path = Path(os.path.abspath(path))
-        self._to_folder = _is_folder(path)
+        self._to_folder = is_folder(path)
         self._overwrite = overwrite
         self._targets: dict[str, list[Path]] = {}
         self._taken: set[str] = set()
@@ -121,7 +121,3 @@ class ImageSink:
             name = f"{file.stem}-{number}{suffix}"
         self._taken.add(name.lower())
         return name
-
-
-def _is_folder(path: str | os.PathLike[str]) -> bool:
-    return os.fspath(path).endswith(("/", os.sep)) or Path(path).is_dir()

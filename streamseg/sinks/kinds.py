@@ -31,11 +31,12 @@ class Kind:
 
 
 def _by_suffix(*suffixes: str) -> Callable[[str], bool]:
-    return lambda path: Path(path).suffix.lower() in suffixes and not _is_folder(path)
+    return lambda path: Path(path).suffix.lower() in suffixes and not is_folder(path)
 
 
-def _is_folder(path: str) -> bool:
-    return path.endswith(("/", os.sep)) or Path(path).is_dir()
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether an output is a folder: one that is there, or a name that ends in a slash."""
+    return os.fspath(path).endswith(("/", os.sep)) or Path(path).is_dir()
 
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
@@ -49,7 +50,7 @@ KINDS: list[Kind] = [
         "streamseg.sinks.records",
         "RecordsSink",
     ),
-    Kind("images", lambda path: _is_folder(path) or _is_image(path), "streamseg.sinks.images", "ImageSink"),
+    Kind("images", lambda path: is_folder(path) or _is_image(path), "streamseg.sinks.images", "ImageSink"),
 ]
 
 
