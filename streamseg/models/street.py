@@ -151,8 +151,3 @@ class StreetTransform(GeneralizedRCNNTransform):
 def _transform(config: StreetConfig) -> StreetTransform:
     mean, deviation = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
     return StreetTransform(config.short_side, config.long_side, mean, deviation)
-
-
-def count_parameters(network: torch.nn.Module) -> int:
-    """Number of weights that training changes."""
-    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

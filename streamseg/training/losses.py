@@ -20,11 +20,7 @@ def compute_losses(network: StreetMaskRCNN, batch: Batch, device: torch.device) 
         batch: On the CPU.
         device: Where the network is.
     """
-    transform = network.transform
-    mean = torch.tensor(transform.image_mean, device=device)[:, None, None]
-    deviation = torch.tensor(transform.image_std, device=device)[:, None, None]
-    images = (batch.images.to(device) / 255 - mean) / deviation
-    images = images.contiguous(memory_format=torch.channels_last)
+    images = network.transform.normalize(batch.images.to(device) / 255).contiguous(memory_format=torch.channels_last)
     targets = [{name: value.to(device) for name, value in target.items()} for target in batch.targets]
     sizes = [tuple(image.shape[-2:]) for image in images]
 
