@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamseg.errors import UserError
 
 if TYPE_CHECKING:
-    from streamseg.evaluation.coco import CocoFigures
-
-# COCO ranks everything a model is able to find, not only what is worth showing.
-RANKING_THRESHOLD = 0.02
+    from streamseg.evaluation.coco import Precision
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,9 +43,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _detections(args: argparse.Namespace) -> int:
-    from streamseg.evaluation.coco import average_precision, coco_results
+    from streamseg.evaluation.report import RANKING_THRESHOLD, evaluate_data
     from streamseg.models import load_model
     from streamseg.segmenter import Segmenter, choose_device
+    from streamseg.training.coco import CocoData
 
     if args.predictions is not None and not args.predictions.resolve().parent.is_dir():
         raise UserError(f"{args.predictions}: its folder does not exist; make it first")
@@ -57,26 +54,23 @@ def _detections(args: argparse.Namespace) -> int:
     model = load_model(args.model, args.weights, device=device)
     segmenter = Segmenter(model, device, args.precision, score_threshold=RANKING_THRESHOLD)
     print(segmenter.description)
-    begun = time.perf_counter()
-    results = coco_results(segmenter, args.data, args.images)
-    seconds = time.perf_counter() - begun
-    figures = average_precision(results, args.data)
+    report = evaluate_data(segmenter, CocoData.read(args.data, args.images))
     if args.predictions is not None:
-        args.predictions.write_text(json.dumps(results))
-    print_figures(figures)
-    print(f"{figures.images} pictures in {seconds:.1f} s, {1000 * seconds / max(1, figures.images):.0f} ms each")
+        args.predictions.write_text(json.dumps(report.results))
+    print_precision(report.mask, report.box)
+    print(f"{report.images} pictures, {report.median_ms:.0f} ms each (95 % within {report.p95_ms:.0f} ms)")
     return 0
 
 
-def print_figures(figures: CocoFigures) -> None:
+def print_precision(mask: dict[str, Precision], box: dict[str, Precision]) -> None:
     """A table of average precision per class, to standard output."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table("class", *(f"{kind} {name}" for kind in ("mask", "box") for name in ("AP", "AP50", "AP75")))
-    for name, mask in figures.mask.items():
-        box = figures.box[name]
-        table.add_row(name, *(f"{value:.3f}" for value in (mask.ap, mask.ap50, mask.ap75, box.ap, box.ap50, box.ap75)))
+    for name, one in mask.items():
+        values = (one.ap, one.ap50, one.ap75, box[name].ap, box[name].ap50, box[name].ap75)
+        table.add_row(name, *(f"{value:.3f}" for value in values))
     Console().print(table)
 
 

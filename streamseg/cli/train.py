@@ -80,15 +80,16 @@ def _report(progress: Progress) -> None:
 
 
 def _validate(network: StreetMaskRCNN, step: int, config: TrainConfig, trainer: Trainer) -> None:
-    from streamseg.cli.evaluate import RANKING_THRESHOLD, print_figures
-    from streamseg.evaluation.coco import average_precision, coco_results
+    from streamseg.cli.evaluate import print_precision
+    from streamseg.evaluation.report import RANKING_THRESHOLD, evaluate_data
     from streamseg.models.detect import MaskRCNNDetector
     from streamseg.models.model import Model
     from streamseg.segmenter import Segmenter
+    from streamseg.training.coco import CocoData
 
     assert config.validation is not None
     model = Model("street", MaskRCNNDetector(network), trainer.class_names, "averaged weights", "being trained")
     segmenter = Segmenter(model, device=str(trainer.device), score_threshold=RANKING_THRESHOLD)
-    figures = average_precision(coco_results(segmenter, config.validation), config.validation)
+    report = evaluate_data(segmenter, CocoData.read(config.validation))
     print(f"step {step}, validation:")
-    print_figures(figures)
+    print_precision(report.mask, report.box)

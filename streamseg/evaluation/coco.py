@@ -1,22 +1,17 @@
-"""Average precision of boxes and masks on a COCO-format data set, by pycocotools."""
+"""Average precision of boxes and masks as COCO defines it, by pycocotools."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from streamseg.errors import UserError
-from streamseg.instances import Instances
-
-Segment = Callable[[Sequence[np.ndarray]], list[Instances]]
+from streamseg.evaluation.truth import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,100 +22,86 @@ class Precision:
         ap: Mean over IoU 0.50 to 0.95.
         ap50: At IoU 0.50.
         ap75: At IoU 0.75.
+        small: Objects below 32² square pixels; mean over IoU, like the next two.
+        medium: Objects from 32² to 96² square pixels.
+        large: Objects above 96² square pixels.
     """
 
     ap: float
     ap50: float
     ap75: float
+    small: float
+    medium: float
+    large: float
 
 
-@dataclass(frozen=True, slots=True)
-class CocoFigures:
-    """Average precision overall and per class.
+@dataclass(frozen=True, slots=True, eq=False)
+class Figures:
+    """Average precision of one kind of overlap.
 
     Attributes:
-        images: Number of pictures.
-        mask: By class name; ``"all"`` is the mean over classes.
-        box: Likewise.
+        precision: By class name; ``"all"``, the mean over classes, comes first.
+        curves: Precision at IoU 0.50 by class name, float64 [101], for recall 0, 0.01, …, 1; all NaN without truth.
     """
 
-    images: int
-    mask: dict[str, Precision]
-    box: dict[str, Precision]
+    precision: dict[str, Precision]
+    curves: dict[str, np.ndarray]
 
 
-def coco_results(
-    segment: Segment,
-    file: Path,
-    folder: Path | None = None,
-    report: Callable[[int, int], None] = lambda done, all: None,
-) -> list[dict[str, Any]]:
-    """Every object that ``segment`` finds in the pictures of ``file``, in COCO's results format.
+def average_precision(
+    images: Iterable[int], classes: dict[str, int], truth: Sequence[Entry], results: Sequence[Entry], by: str
+) -> Figures:
+    """Scores results against truth.
 
     Args:
-        segment: Finds objects; run it with a low score threshold, COCO wants the whole ranking.
-        file: COCO instance file.
-        folder: Its pictures, see :meth:`streamseg.training.coco.CocoData.read`.
-        report: Called with the number of pictures done and in all.
-
-    Raises:
-        UserError: A class of the data set is unknown to the model, or the data set cannot be read.
+        images: Every picture's id, those without objects too.
+        classes: Category id by class name.
+        truth: COCO annotations, see :func:`streamseg.evaluation.truth.picture_truth`; ``id`` is not needed.
+        results: COCO results; a low score threshold gives COCO the whole ranking that it wants. At most 100 of each
+            class in a picture count, best first.
+        by: ``"segm"`` for masks or ``"bbox"`` for boxes.
     """
-    from streamseg.training.coco import CocoData
-
-    data = CocoData.read(file, folder)
-    category = dict(zip(data.class_names, data.category_ids, strict=True))
-    results: list[dict[str, Any]] = []
-    for index, entry in enumerate(data.images):
-        image = data.image(index)
-        found = segment([image])[0]
-        if not index and not set(category) & set(found.class_names):
-            raise UserError(f"{file}: none of its classes ({', '.join(category)}) is known to the model")
-        for name, box, score, rle in zip(
-            found.names, found.boxes, found.scores, found.to_rle(*image.shape[:2]), strict=True
-        ):
-            if name not in category:
-                continue
-            x1, y1, x2, y2 = (float(value) for value in box)
-            results.append(
-                {
-                    "image_id": entry["id"],
-                    "category_id": category[name],
-                    "bbox": [x1, y1, x2 - x1, y2 - y1],
-                    "score": float(score),
-                    "segmentation": rle,
-                }
-            )
-        report(index + 1, len(data.images))
-    return results
-
-
-def average_precision(results: list[dict[str, Any]], file: Path) -> CocoFigures:
-    """Scores results in COCO's format against the truth in ``file``."""
+    # With a box in the results pycocotools would judge the size of masks by it, not by their pixels.
+    other = {"segm": "bbox", "bbox": "segmentation"}[by]
+    # pycocotools reads the size of a picture, and does not use it for run lengths, which have their own.
+    pictures = [{"id": image, "height": 0, "width": 0} for image in images]
+    categories = [{"id": category, "name": name} for name, category in classes.items()]
     with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO(str(file))
-        figures = {kind: _evaluate(truth, results, kind) for kind in ("segm", "bbox")}
-    return CocoFigures(len(truth.imgs), figures["segm"], figures["bbox"])
+        expected = _indexed(pictures, categories, truth)
+        found = _indexed(pictures, categories, [])
+        if results:
+            found = expected.loadRes([{key: value for key, value in one.items() if key != other} for one in results])
+        evaluator = COCOeval(expected, found, by)
+        evaluator.evaluate()
+        evaluator.accumulate()
+    order = evaluator.params.catIds
+    # [IoU threshold, recall, class, area range (all, small, medium, large), limit of detections (1, 10, 100)]
+    table = evaluator.eval["precision"][..., -1]
+    figures = {"all": _precision(table)}
+    curves = {}
+    for name, category in classes.items():
+        mine = table[:, :, order.index(category)]
+        figures[name] = _precision(mine[:, :, None])
+        curves[name] = np.where(mine[0, :, 0] > -1, mine[0, :, 0], np.nan)
+    return Figures(figures, curves)
 
 
-def _evaluate(truth: COCO, results: list[dict[str, Any]], kind: str) -> dict[str, Precision]:
-    categories = truth.loadCats(sorted(truth.getCatIds()))
-    if not results:
-        return {name: Precision(0.0, 0.0, 0.0) for name in ["all", *(item["name"] for item in categories)]}
-    evaluator = COCOeval(truth, truth.loadRes(results), kind)
-    evaluator.evaluate()
-    evaluator.accumulate()
-    # [IoU threshold, recall, class, area range, detections limit]; the first area range is "all".
-    precision = evaluator.eval["precision"][:, :, :, 0, -1]
-    figures = {"all": _mean(precision)}
-    for position, item in enumerate(categories):
-        figures[item["name"]] = _mean(precision[:, :, position])
-    return figures
+def _indexed(images: list[Entry], categories: list[Entry], annotations: Sequence[Entry]) -> COCO:
+    data = COCO()
+    # From 1: pycocotools takes an object of id 0 for one that nothing matched.
+    numbered = [{**annotation, "id": number} for number, annotation in enumerate(annotations, 1)]
+    data.dataset = {"images": images, "categories": categories, "annotations": numbered}
+    data.createIndex()
+    return data
 
 
-def _mean(precision: np.ndarray) -> Precision:
+def _precision(table: np.ndarray) -> Precision:
+    """The means of ``table`` [IoU threshold, recall, class, area range]; -1 marks what has no truth."""
+
     def mean(values: np.ndarray) -> float:
         known = values[values > -1]
         return float(known.mean()) if known.size else float("nan")
 
-    return Precision(mean(precision), mean(precision[0]), mean(precision[5]))
+    every = table[..., 0]
+    sizes = (mean(table[..., area]) for area in (1, 2, 3))
+    return Precision(mean(every), mean(every[0]), mean(every[5]), *sizes)
