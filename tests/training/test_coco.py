@@ -23,10 +23,9 @@ PLAIN = {"size": [20, 30], "counts": [165, *([5, 15] * 11), 5, 210]}
         (RLE, 60),
         ({"size": RLE["size"], "counts": RLE["counts"].decode()}, 60),
         (PLAIN, 60),
-        ([[1, 1, 2]], 0),
-        ([], 0),
+        ([[8, 5, 50, 5, 50, 10, 8, 10], [0, 5, 8, 5, 8, 10, 0, 10]], 150),
     ],
-    ids=["polygon", "two polygons", "bytes", "text", "plain runs", "too short", "empty"],
+    ids=["polygon", "two polygons", "bytes", "text", "plain runs", "cut by the border"],
 )
 def test_segmentations(segmentation, expected):
     mask = decode_segmentation(segmentation, 20, 30)
@@ -59,18 +58,16 @@ def test_crowds_and_missing_labels(dataset):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("text", "message"),
     [
-        (lambda content: content.pop("categories"), "no COCO instance file"),
-        (lambda content: content["images"][3].update(file_name="gone.png"), "1 of its pictures are not in .*gone.png"),
+        (None, "No such file"),
+        ("{", "not a JSON file"),
+        ("[" * 100_000, "not a JSON"),
+        ("[]", "no COCO"),
+        ('{"images": []}', "no COCO"),
+        ('{"images": [], "annotations": {}, "categories": []}', "no COCO"),
     ],
 )
-def test_faults(dataset, change, message):
-    with pytest.raises(UserError, match=message):
-        changed(dataset, change)
-
-
-@pytest.mark.parametrize(("text", "message"), [(None, "No such file"), ("{", "not a JSON file"), ("[]", "no COCO")])
 def test_unreadable(tmp_path, text, message):
     file = tmp_path / "a.json"
     if text is not None:
@@ -83,11 +80,11 @@ def test_a_broken_segmentation_is_named(dataset):
     def change(content):
         content["annotations"][0]["segmentation"] = {"size": [64, 96], "counts": [99999, 5]}
 
-    with pytest.raises(UserError, match=r"annotation 1 .*broken segmentation"):
+    with pytest.raises(UserError, match=r"annotation 1 of 0.png: its run lengths are broken"):
         changed(dataset, change).sample(0)
 
 
 def test_a_damaged_picture_is_named(dataset):
     (dataset.parent / "images" / "0.png").write_text("no picture")
-    with pytest.raises(UserError, match=r"0\.png: not a picture"):
+    with pytest.raises(UserError, match=r"picture 0.png: not a picture"):
         CocoData.read(dataset).sample(0)
