@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stills", type=whole, metavar="COUNT", help="write this many pictures of random scenes instead"
     )
+    parser.add_argument("--drives", action="store_true", help="with --stills: take them from clips like the sample")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
     sizes = {name: getattr(args, name) for name in ("width", "height") if getattr(args, name) is not None}
     if args.stills is not None:
         return _stills(args, sizes)
+    if args.drives:
+        raise UserError("--drives belongs to --stills, say how many pictures")
     if not args.output.resolve().parent.is_dir():
         raise UserError(f"{args.output}: there is no folder {args.output.parent}; make it first")
     from streamseg.scenes import write_sample
@@ -56,7 +59,7 @@ def _stills(args: argparse.Namespace, sizes: dict[str, int]) -> int:
     from streamseg.scenes import write_stills
 
     with _progress("pictures") as progress:
-        path = write_stills(args.output, args.stills, args.seed or 0, progress=progress, **sizes)
+        path = write_stills(args.output, args.stills, args.seed or 0, drives=args.drives, progress=progress, **sizes)
     print(f"wrote {args.stills} pictures and {path}")
     return 0
 

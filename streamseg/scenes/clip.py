@@ -33,7 +33,7 @@ class Drive:
 
 
 def render_clip(
-    seed: int, seconds: float, width: int = 1280, height: int = 720, rate: int = 30
+    seed: int, seconds: float, width: int = 1280, height: int = 720, rate: int = 30, every: int = 1
 ) -> Iterator[SceneFrame]:
     """A street seen from a moving car, frame by frame.
 
@@ -43,6 +43,7 @@ def render_clip(
         width: Columns, pixels.
         height: Rows, pixels.
         rate: Frames per second.
+        every: Render only each so manieth frame; light meter and sensor noise then see only these.
     """
     rng = np.random.default_rng(seed)
     light = random_light(rng, "sunny")
@@ -54,7 +55,7 @@ def render_clip(
     clouds = cloud_map(rng)
     grain = np.random.default_rng(seed + 1)
     meter: float | None = None
-    for index in range(round(seconds * rate)):
+    for index in range(0, round(seconds * rate), every):
         now = index / rate
         veil = 0.30 + 0.70 * _ease((np.cos(2 * np.pi * (now - 1.0) / 7.5) + 0.55) / 1.1)
         lit = replace(light.dimmed(veil), ambient=light.ambient * (1.10 - 0.10 * veil))
@@ -62,7 +63,7 @@ def render_clip(
         image, slots, shown = paint(plan.street, [actor(now) for actor in plan.actors], camera, lit, clouds)
         image = _rush(image, plan.car, now, rate)
         mean = float(image[::4, ::4].mean())
-        meter = mean if meter is None else meter + 0.06 * (mean - meter)
+        meter = mean if meter is None else meter + min(1.0, 0.06 * every) * (mean - meter)
         gain = np.clip((112 / meter) ** 0.7, 0.8, 1.8) * np.array([1.01, 1.0, 0.99])
         lens = Lens(gain, 1.02, 0.35 * width / 1280, vignette=0.22, noise=1.6)
         image = expose(image, lens, grain)

@@ -39,6 +39,7 @@ def test_stills_and_their_annotations(tmp_path):
         ("--output none/a.mp4", "none/a.mp4: there is no folder none; make it first"),
         ("--output a.mp4 --width 63", "choose an even width"),
         ("--output a --stills 1 --rate 5", "--rate belongs to a clip; leave it out with --stills"),
+        ("--output a --drives", "--drives belongs to --stills, say how many pictures"),
         ("--output a --stills 0", "argument --stills: '0' must be a whole number, 1 or more"),
     ],
 )
