@@ -1,16 +1,27 @@
-"""What a training picture goes through: scale jitter, crop, flip, copy-paste, colour, noise."""
+"""What a training picture goes through: scale jitter, crop, flip, copy-paste, colour, blur and noise."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+import torch
+import torchvision.transforms.v2.functional as F
+from torchvision.transforms import v2
+from torchvision.tv_tensors import Image, Mask
 
-from streamseg.training.coco import Sample, stacked
+from streamseg.training.coco import Sample
+from streamseg.training.paste import paste_objects
 
 PADDING = (124, 116, 104)
+FOCUSED = 0.7
+HUE_TURN = 40  # of OpenCV's 180, at strength 1
+NOISE = (3, 6, 10, 14)  # standard deviations, of 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,140 +51,152 @@ class AugmentConfig:
     degrade: float = 0.15
 
 
-def augment(sample: Sample, donor: Sample | None, config: AugmentConfig, random: np.random.Generator) -> Sample:
-    """A changed copy of ``sample`` on a canvas of the configured size.
+class Augmentation:
+    """Changes samples, as a configuration says, by the transforms of ``torchvision.transforms.v2``.
 
     Args:
-        sample: The picture.
-        donor: Another picture whose objects may be pasted in; None for none.
         config: How strongly.
-        random: Where chance comes from.
     """
-    result = jitter(sample, config, random)
-    if donor is not None and len(donor.labels) and random.random() < config.paste:
-        result = paste_objects(result, donor, config, random)
-    result.image = recolour(result.image, config.colour, random)
-    if random.random() < config.degrade:
-        result.image = degrade(result.image, random)
-    return result
+
+    def __init__(self, config: AugmentConfig) -> None:
+        self.config = config
+        self._geometry = v2.Compose([FocusedCrop(config), v2.RandomHorizontalFlip(config.flip)])
+        strength = config.colour
+        colour = [v2.ColorJitter(strength, strength, strength), Tint(strength)] if strength > 0 else []
+        noise = v2.RandomChoice([v2.GaussianNoise(sigma=sigma / 255) for sigma in NOISE])
+        degrade = v2.RandomChoice([v2.GaussianBlur(7, (0.5, 1.5)), noise])
+        self._look = v2.Compose([*colour, v2.RandomApply([degrade], config.degrade)])
+
+    def __call__(self, sample: Sample, donor: Sample | None, random: np.random.Generator) -> Sample:
+        """A changed copy of ``sample`` on a canvas of the configured size; ``random`` alone decides how.
+
+        Args:
+            sample: The picture.
+            donor: Another picture whose objects are pasted in; None for none.
+            random: Where chance comes from.
+        """
+        with _torch_draws_from(random):
+            moved = self._geometry(_to_tensors(sample))
+        # From here on the planes lie one after the other, as torch wants them: turning them over takes its time.
+        image = moved["image"].contiguous().permute(1, 2, 0).numpy()
+        masks, ignore = moved["masks"].numpy(), moved["ignore"].numpy()
+        result = Sample(image, masks, sample.labels, ignore, sample.labelled)
+        if donor is not None:
+            result = paste_objects(result, donor, self.config.paste_max, random)
+        with _torch_draws_from(random):
+            image = self._look(Image(torch.from_numpy(result.image).permute(2, 0, 1)))
+        result.image = image.permute(1, 2, 0).numpy()
+        return result
 
 
-def jitter(sample: Sample, config: AugmentConfig, random: np.random.Generator) -> Sample:
-    """Scales, crops or pads, and flips picture and masks alike."""
-    height, width = sample.image.shape[:2]
-    cover = max(config.width / width, config.height / height)
-    scale = cover * math.exp(random.uniform(math.log(config.scale_min), math.log(config.scale_max)))
-    size = (max(8, round(width * scale)), max(8, round(height * scale)))
-    # A crop that misses every object teaches little: the window is drawn towards one object more often than not.
-    focus = None
-    if len(sample.labels) and random.random() < 0.7:
-        rows, columns = np.nonzero(sample.masks[random.integers(len(sample.labels))])
-        if len(rows):
-            focus = (columns.mean() * size[0] / width, rows.mean() * size[1] / height)
-    left = _offset(size[0], config.width, focus and focus[0], random)
-    top = _offset(size[1], config.height, focus and focus[1], random)
-    flip = random.random() < config.flip
-
-    def place(plane: np.ndarray, interpolation: int, fill: int | tuple[int, ...]) -> np.ndarray:
-        scaled = cv2.resize(plane, size, interpolation=interpolation)
-        canvas = np.empty((config.height, config.width, *plane.shape[2:]), np.uint8)
-        canvas[:] = fill
-        x0, y0 = max(left, 0), max(top, 0)
-        part = scaled[y0 : top + config.height, x0 : left + config.width]
-        canvas[y0 - top : y0 - top + part.shape[0], x0 - left : x0 - left + part.shape[1]] = part
-        return np.ascontiguousarray(canvas[:, ::-1]) if flip else canvas
-
-    image = place(sample.image, cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR, PADDING)
-    masks = [place(mask, cv2.INTER_NEAREST, 0) for mask in sample.masks]
-    ignore = [place(mask, cv2.INTER_NEAREST, 0) for mask in sample.ignore]
-    canvas = (config.height, config.width)
-    return Sample(image, stacked(masks, canvas), sample.labels, stacked(ignore, canvas), sample.labelled)
+@contextmanager
+def _torch_draws_from(random: np.random.Generator) -> Iterator[None]:
+    """Seeds torch's global generator, which v2 draws from, and puts it back afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        # Not torch.manual_seed, which would seed GPUs too.
+        torch.default_generator.manual_seed(int(random.integers(1 << 62)))
+        yield
 
 
-def _offset(size: int, canvas: int, focus: float | None, random: np.random.Generator) -> int:
-    """Where the window of ``canvas`` pixels begins in a picture of ``size`` pixels; negative where it is padded."""
-    if size <= canvas:
-        return -int(random.integers(canvas - size + 1))
+def _to_tensors(sample: Sample) -> dict[str, torch.Tensor]:
+    return {
+        "image": Image(torch.from_numpy(sample.image).permute(2, 0, 1)),
+        "masks": Mask(torch.from_numpy(sample.masks)),
+        "ignore": Mask(torch.from_numpy(sample.ignore)),
+    }
+
+
+class FocusedCrop(v2.Transform):
+    """Scale jitter and crop (or padding) to the canvas in one; the crop is drawn towards an object more often than not.
+
+    Only what is seen is resized, so the cost does not grow with the picture. The first ``Mask`` holds the objects.
+    """
+
+    def __init__(self, config: AugmentConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draws what is cut out and where it goes."""
+        config = self.config
+        height, width = F.get_size(flat_inputs[0])
+        cover = max(config.width / width, config.height / height)
+        scale = cover * math.exp(_uniform(math.log(config.scale_min), math.log(config.scale_max)))
+        # A crop that misses every object teaches little.
+        focus = _middle_of_one(next(value for value in flat_inputs if isinstance(value, Mask)))
+        top, rows, above, inside_rows = _window(height, scale, config.height, focus and focus[0])
+        left, columns, before, inside_columns = _window(width, scale, config.width, focus and focus[1])
+        return {
+            "crop": {"top": top, "left": left, "height": rows, "width": columns, "size": [inside_rows, inside_columns]},
+            "padding": [
+                before,
+                above,
+                config.width - before - inside_columns,
+                config.height - above - inside_rows,
+            ],
+        }
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Cuts out, resizes and pads a picture or masks."""
+        if not inpt.numel():
+            return Mask(inpt.new_zeros((0, self.config.height, self.config.width)))
+        part = F.resized_crop(inpt, **params["crop"], antialias=True)
+        return F.pad(part, params["padding"], fill=list(PADDING) if isinstance(inpt, Image) else 0)
+
+
+def _middle_of_one(masks: torch.Tensor) -> tuple[float, float] | None:
+    """Mean row and column of one of the objects; None now and then, or where it has no pixels."""
+    if not len(masks) or _uniform(0, 1) >= FOCUSED:
+        return None
+    moments = cv2.moments(masks[_below(len(masks))].numpy(), binaryImage=True)
+    return (moments["m01"] / moments["m00"], moments["m10"] / moments["m00"]) if moments["m00"] else None
+
+
+def _window(size: int, scale: float, canvas: int, focus: float | None) -> tuple[int, int, int, int]:
+    """Along one side: where the crop begins, its length, where it lies on the canvas, its length there; all pixels."""
+    scaled = max(1, round(size * scale))
+    if scaled <= canvas:
+        return 0, size, _below(canvas - scaled + 1), scaled
+    length = min(size, max(1, round(canvas / scale)))
     if focus is None:
-        return int(random.integers(size - canvas + 1))
-    return int(np.clip(focus - random.uniform(0.2, 0.8) * canvas, 0, size - canvas))
+        return _below(size - length + 1), length, 0, canvas
+    begin = round(focus - _uniform(0.2, 0.8) * length)
+    return min(max(begin, 0), size - length), length, 0, canvas
 
 
-def paste_objects(sample: Sample, donor: Sample, config: AugmentConfig, random: np.random.Generator) -> Sample:
-    """Pastes some of the donor's objects over the picture; what they cover is taken from the masks below."""
-    height, width = sample.image.shape[:2]
-    image, masks, labels = sample.image.copy(), list(sample.masks), list(sample.labels)
-    ignore = sample.ignore.copy()
-    count = int(random.integers(1, config.paste_max + 1))
-    for index in random.permutation(len(donor.labels))[:count]:
-        if donor.labels[index] not in sample.labelled:
-            continue
-        cut = _cut_out(donor, int(index), (height, width), random)
-        if cut is None:
-            continue
-        pixels, shape = cut
-        rows, columns = shape.shape
-        # Objects stand on the ground: their feet belong in the lower part of the picture, the larger the lower.
-        foot = random.uniform(0.45, 0.75) * height + rows * random.uniform(0.1, 0.6)
-        top = int(np.clip(foot - rows, 0, height - rows))
-        left = int(random.integers(width - columns + 1))
-        window = (slice(top, top + rows), slice(left, left + columns))
-        alpha = cv2.GaussianBlur(shape.astype(np.float32), (3, 3), 0)[..., None]
-        image[window] = (image[window] * (1 - alpha) + pixels * alpha).astype(np.uint8)
-        full = np.zeros((height, width), np.uint8)
-        full[window] = shape
-        masks = [mask & (1 - full) for mask in masks]
-        ignore &= 1 - full
-        masks.append(full)
-        labels.append(donor.labels[index])
-    return Sample(image, stacked(masks, (height, width)), np.array(labels, np.int64), ignore, sample.labelled)
+class Tint(v2.Transform):
+    """Random white balance, and now and then a turn of the hue.
+
+    v2 has no white balance, and its ``adjust_hue`` takes some fifteen times as long as OpenCV with tables, which would
+    be half of all the time that a picture takes.
+    """
+
+    def __init__(self, strength: float) -> None:
+        super().__init__()
+        self.strength = strength
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draws the gain of each channel and the turn."""
+        gains = [1 + _uniform(-self.strength, self.strength) / 4 for _ in range(3)]
+        most = round(HUE_TURN * self.strength)
+        turn = _below(2 * most + 1) - most if _uniform(0, 1) < 0.5 else 0
+        return {"gains": gains, "turn": turn}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Changes the colours of a picture, uint8 [3, H, W]."""
+        values = np.arange(256)
+        tables = np.clip(np.outer(params["gains"], values), 0, 255).astype(np.uint8)
+        planes = [cv2.LUT(plane, table) for plane, table in zip(inpt.numpy(), tables, strict=True)]
+        if params["turn"]:
+            hue, saturation, value = cv2.split(cv2.cvtColor(cv2.merge(planes), cv2.COLOR_RGB2HSV))
+            hue = cv2.LUT(hue, ((values + params["turn"]) % 180).astype(np.uint8))
+            planes = list(cv2.split(cv2.cvtColor(cv2.merge([hue, saturation, value]), cv2.COLOR_HSV2RGB)))
+        return Image(torch.from_numpy(np.stack(planes)))
 
 
-def _cut_out(
-    donor: Sample, index: int, canvas: tuple[int, int], random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """One object's pixels and mask at a random size that fits the canvas; None where it is cut off or too small."""
-    mask = donor.masks[index]
-    rows, columns = np.nonzero(mask.any(1))[0], np.nonzero(mask.any(0))[0]
-    if not len(rows):
-        return None
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    # An object cut off by its picture's border looks wrong anywhere else, but for its feet.
-    if left == 0 or right == mask.shape[1] or top == 0 or (bottom - top) * (right - left) < 200:
-        return None
-    goal = math.exp(random.uniform(math.log(0.08), math.log(0.7))) * canvas[0]
-    scale = min(goal / (bottom - top), 1.6, 0.9 * canvas[1] / (right - left), 0.95 * canvas[0] / (bottom - top))
-    size = (max(3, round((right - left) * scale)), max(3, round((bottom - top) * scale)))
-    pixels = cv2.resize(donor.image[top:bottom, left:right], size, interpolation=cv2.INTER_AREA)
-    shape = cv2.resize(mask[top:bottom, left:right], size, interpolation=cv2.INTER_NEAREST)
-    if random.random() < 0.5:
-        pixels, shape = pixels[:, ::-1], shape[:, ::-1]
-    return np.ascontiguousarray(pixels), np.ascontiguousarray(shape)
+def _uniform(low: float, high: float) -> float:
+    return float(torch.empty(()).uniform_(low, high))
 
 
-def recolour(image: np.ndarray, strength: float, random: np.random.Generator) -> np.ndarray:
-    """Random brightness, contrast, gamma, saturation, hue and white balance."""
-    if strength <= 0:
-        return image
-    ramp = np.linspace(0, 1, 256)
-    gamma = math.exp(random.uniform(-strength, strength))
-    contrast, brightness = 1 + random.uniform(-strength, strength), random.uniform(-strength, strength) / 3
-    curve = (ramp**gamma - 0.5) * contrast + 0.5 + brightness
-    gains = 1 + random.uniform(-strength, strength, 3) / 4
-    table = np.clip(curve[:, None] * gains * 255, 0, 255).astype(np.uint8)
-    image = cv2.LUT(image, table.reshape(1, 256, 3))
-    if random.random() < 0.5:
-        hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
-        saturation = 1 + random.uniform(-1.5, 1.0) * strength
-        hue = random.integers(-12, 13)
-        tables = np.stack([(np.arange(256) + hue) % 180, np.clip(np.arange(256) * saturation, 0, 255), np.arange(256)])
-        image = cv2.cvtColor(cv2.LUT(hsv, tables.T.reshape(1, 256, 3).astype(np.uint8)), cv2.COLOR_HSV2RGB)
-    return image
-
-
-def degrade(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Blurs the picture, or adds sensor noise."""
-    if random.random() < 0.5:
-        return cv2.GaussianBlur(image, (0, 0), random.uniform(0.5, 1.5))
-    noise = random.standard_normal(image.shape, np.float32) * random.uniform(3, 14)
-    return np.clip(image + noise, 0, 255).astype(np.uint8)
+def _below(count: int) -> int:
+    return int(torch.randint(count, ()))

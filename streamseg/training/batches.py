@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from streamseg.training.augment import AugmentConfig, augment
+from streamseg.errors import UserError
+from streamseg.training.augment import Augmentation, AugmentConfig
 from streamseg.training.coco import CocoData, Sample
 
 MIN_PIXELS = 16
@@ -43,6 +45,12 @@ class Draws(Dataset[tuple]):
     ) -> None:
         self.data, self.config, self.seed, self.items = list(data), config, seed, items
         self.weights = np.array(weights, float) / np.sum(weights)
+        self.augmentation = Augmentation(config)
+        # Twice what is ever shown, so that shrinking on reading costs no sharpness.
+        self.enough = math.ceil(2 * config.scale_max * config.height), math.ceil(2 * config.scale_max * config.width)
+        for part in self.data:
+            if not len(part) or not part.class_names:
+                raise UserError(f"{part.file}: has no {'classes' if len(part) else 'pictures'} to learn from")
 
     def __len__(self) -> int:
         return self.items
@@ -51,11 +59,11 @@ class Draws(Dataset[tuple]):
         random = np.random.default_rng((self.seed, item))
         sample = self._draw(random)
         donor = self._draw(random) if random.random() < self.config.paste else None
-        return to_tensors(augment(sample, donor, self.config, random), len(self.data[0].class_names))
+        return to_tensors(self.augmentation(sample, donor, random), len(self.data[0].class_names))
 
     def _draw(self, random: np.random.Generator) -> Sample:
         which = int(random.choice(len(self.data), p=self.weights))
-        return self.data[which].sample(int(random.integers(len(self.data[which]))))
+        return self.data[which].sample(int(random.integers(len(self.data[which]))), self.enough)
 
 
 def to_tensors(
@@ -106,12 +114,27 @@ def _start_worker(_: int) -> None:
     cv2.setNumThreads(0)
 
 
-def batches(draws: Draws, batch_size: int, first: int, workers: int) -> Iterator[Batch]:
-    """Batches from step ``first`` on, in order, prepared by ``workers`` processes (0: in this one)."""
+def batches(draws: Draws, batch_size: int, first: int, workers: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+    """One training process's share of the batches from step ``first`` on, in order.
+
+    Args:
+        draws: The items; step n has items ``n * batch_size`` to ``(n + 1) * batch_size - 1``.
+        batch_size: Items of a step, of all training processes together.
+        first: The first step.
+        workers: Processes that prepare this share; 0 for this one alone.
+        rank: Which training process this is, from 0: it takes items ``rank``, ``rank + world``, … of every batch.
+        world: Number of training processes.
+
+    Raises:
+        UserError: A batch has fewer items than there are processes.
+    """
+    if batch_size < world:
+        raise UserError(f"a batch of {batch_size} cannot be shared among {world} processes; raise the batch size")
+    begins = range(first * batch_size, len(draws), batch_size)
+    shares = [list(range(begin + rank, min(begin + batch_size, len(draws)), world)) for begin in begins]
     loader = DataLoader(
         draws,
-        batch_size=batch_size,
-        sampler=range(first * batch_size, len(draws)),
+        batch_sampler=shares,
         num_workers=workers,
         collate_fn=_collate,
         worker_init_fn=_start_worker,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from streamseg.errors import UserError
@@ -182,27 +183,38 @@ class CocoData:
         except ValueError as error:
             raise self._error(picture_entry(entry), error) from error
 
-    def sample(self, index: int) -> Sample:
+    def sample(self, index: int, enough: Size | None = None) -> Sample:
         """Picture ``index`` with its masks.
+
+        Args:
+            index: Which picture.
+            enough: Height and width. A picture that more than covers them is shrunk until it just does, mask by mask:
+                a hundred masks of 8000 x 8000 pixels would not fit into memory.
 
         Raises:
             UserError: The picture or a segmentation cannot be decoded.
         """
         image = self.image(index)
-        size = image.shape[:2]
+        height, width = image.shape[:2]
+        scale = min(1.0, max(enough[0] / height, enough[1] / width)) if enough else 1.0
+        size = round(height * scale), round(width * scale)
         masks, labels, ignore = [], [], []
         for annotation in self.annotations[self.images[index]["id"]]:
             try:
-                mask = decode_segmentation(annotation.get("segmentation"), *size)
+                mask = decode_segmentation(annotation.get("segmentation"), height, width)
             except ValueError as error:
                 where = f"annotation {annotation.get('id', 'without id')} of {self.images[index]['file_name']}"
                 raise self._error(where, error) from error
+            if scale < 1:
+                mask = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST)
             category = annotation.get("category_id")
             if annotation.get("iscrowd"):
                 ignore.append(mask)
             elif is_id(category) and category in self._labels and mask.any():
                 masks.append(mask)
                 labels.append(self._labels[category])
+        if scale < 1:
+            image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
         return Sample(
             image, stacked(masks, size), np.array(labels, np.int64), stacked(ignore, size), self.labelled(index)
         )

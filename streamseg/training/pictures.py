@@ -26,6 +26,9 @@ QUARTER_TURNS = (5, 6, 7, 8)
 def read_picture(path: Path, size: Size | None = None) -> np.ndarray:
     """Reads a picture by OpenCV: colour, grey, CMYK, palette, 8 or 16 bits; transparency is dropped.
 
+    The inks of a CMYK JPEG are taken to be inverted, as Adobe writes them, whether or not the file says so. TIFF is
+    always turned as its tag says; older versions of OpenCV do not turn WebP.
+
     Args:
         path: The file.
         size: Height and width that the annotations are for. An orientation tag (EXIF) is obeyed where the picture fits

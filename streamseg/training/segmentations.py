@@ -126,7 +126,7 @@ def _uncompress(text: str | bytes) -> np.ndarray:
     if not len(codes) or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
         raise ValueError("its compressed run lengths are broken")
     begins = np.flatnonzero(np.concatenate([[True], codes[:-1] & 32 == 0]))
-    lengths = np.diff(begins, append=len(codes))
+    lengths = np.append(begins[1:], len(codes)) - begins
     if lengths.max() > LONGEST_CODE:
         raise ValueError("its compressed run lengths are broken")
     shifts = 5 * (np.arange(len(codes)) - np.repeat(begins, lengths))
