@@ -1,34 +1,73 @@
-"""``streamseg evaluate``: how good a model is on labelled pictures, or its tracks on a video with truth."""
+"""``streamseg evaluate``: how good a model is on labelled pictures, or what it found in a video with truth."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from streamseg.cli import flags
 from streamseg.errors import UserError
 
 if TYPE_CHECKING:
-    from streamseg.evaluation.coco import Precision
+    from streamseg.training.coco import CocoData
+
+MODEL = ("model", "weights", "class_names", "device", "precision", "input_size")
+FAULTS_SHOWN = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--data", type=Path, help="COCO instance file: box and mask AP per class")
-    what.add_argument("--truth", type=Path, help="records with the truth: IDF1, MOTA and ID switches of --records")
-    parser.add_argument("--images", type=Path, help="folder of the pictures (default: images beside the file)")
-    parser.add_argument("--predictions", type=Path, help="also write what was found, in COCO's results format")
-    parser.add_argument("--records", type=Path, help="records to score against --truth")
-    parser.add_argument("--by", choices=("mask", "box"), default="mask", help="overlap by mask or box (default: mask)")
-    parser.add_argument(
-        "--min-height", type=float, default=0.0, help="forgive truth objects lower than this, pixels (default: 0)"
+    what.add_argument("--data", type=Path, metavar="FILE", help="COCO instance file to measure a model on")
+    what.add_argument(
+        "--truth",
+        type=Path,
+        metavar="FILE",
+        help="truth of a video to measure --records against: records, or MOTChallenge's gt.txt or sequence folder",
     )
-    parser.add_argument("--model", help="a model of the registry (default: street, or read from --weights)")
-    parser.add_argument("--weights", type=Path, help="a checkpoint")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, … (default: auto)")
-    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16, fp16 (default: auto)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+
+    data = parser.add_argument_group("With --data")
+    unset = argparse.SUPPRESS  # so that what was given can be told from what was not
+    data.add_argument(
+        "--images", type=Path, default=unset, metavar="FOLDER", help="the pictures (default: images beside the file)"
+    )
+    data.add_argument(
+        "--report", type=Path, default=unset, metavar="FILE", help="write a page (HTML) with figures, curves, pictures"
+    )
+    data.add_argument(
+        "--predictions", type=Path, default=unset, metavar="FILE", help="write what was found, in COCO's results format"
+    )
+    data.add_argument("--confusion", action="store_true", default=unset, help="print what was taken for what, too")
+    data.add_argument(
+        "--score-threshold",
+        default=unset,
+        metavar="X",
+        help="least score in confusion, pixels and pictures, 0 to 1 (default: 0.5); AP takes everything",
+    )
+    data.add_argument("--skip-faults", action="store_true", default=unset, help="leave faulty entries of the data out")
+
+    video = parser.add_argument_group("With --truth")
+    video.add_argument(
+        "--records",
+        type=Path,
+        default=unset,
+        metavar="FILE",
+        help="records of a run, or a tracker's MOTChallenge rows (.txt); AP knows no more than they hold, so"
+        " write them with a low --score-threshold, for example 0.05",
+    )
+    video.add_argument(
+        "--by", choices=("mask", "box"), default=unset, help="overlap in HOTA, MOTA, IDF1 (default: mask if there)"
+    )
+    video.add_argument(
+        "--min-height", type=float, default=unset, metavar="X", help="forgive truth that is lower, pixels (default: 0)"
+    )
+    flags.add_flags(parser, (*MODEL, "quiet"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,55 +76,106 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: Files or model are not as they must be.
     """
-    if args.truth is not None:
-        return _tracks(args)
-    return _detections(args)
+    given = vars(args)
+    wrong = {
+        "truth": ("images", "report", "predictions", "confusion", "score_threshold", "skip_faults", *MODEL),
+        "data": ("records", "by", "min_height"),
+    }
+    mode, other = ("truth", "--data") if args.truth is not None else ("data", "--truth")
+    for name in wrong[mode]:
+        if name in given:
+            raise UserError(f"--{name.replace('_', '-')} goes with {other}, not with --{mode}")
+    return _video(args) if mode == "truth" else _data(args)
 
 
-def _detections(args: argparse.Namespace) -> int:
+def _data(args: argparse.Namespace) -> int:
+    settings = flags.settings_from(args)
+    given = vars(args)
+    from streamseg.cli import evaluate_tables as tables
+    from streamseg.evaluation.files import write_whole
+    from streamseg.evaluation.page import write_page
     from streamseg.evaluation.report import RANKING_THRESHOLD, evaluate_data
     from streamseg.models import load_model
     from streamseg.segmenter import Segmenter, choose_device
+    from streamseg.sinks.staging import check_file
     from streamseg.training.coco import CocoData
 
-    if args.predictions is not None and not args.predictions.resolve().parent.is_dir():
-        raise UserError(f"{args.predictions}: its folder does not exist; make it first")
-    device = str(choose_device(args.device))
-    model = load_model(args.model, args.weights, device=device)
-    segmenter = Segmenter(model, device, args.precision, score_threshold=RANKING_THRESHOLD)
-    print(segmenter.description)
-    report = evaluate_data(segmenter, CocoData.read(args.data, args.images))
-    if args.predictions is not None:
-        args.predictions.write_text(json.dumps(report.results))
-    print_precision(report.mask, report.box)
-    print(f"{report.images} pictures, {report.median_ms:.0f} ms each (95 % within {report.p95_ms:.0f} ms)")
+    page, predictions = given.get("report"), given.get("predictions")
+    for path in (page, predictions):
+        if path is not None:
+            check_file(path, [str(args.data), settings.weights or ""], overwrite=True)
+    data = _sound(CocoData.read(args.data, given.get("images")), given.get("skip_faults", False))
+    device = str(choose_device(settings.device))
+    model = load_model(settings.model, settings.weights, settings.class_names or None, device)
+    segmenter = Segmenter(
+        model, device, settings.precision, score_threshold=RANKING_THRESHOLD, input_size=settings.input_size
+    )
+    print(f"streamseg: {segmenter.description}", file=sys.stderr, flush=True)
+    with _progress(settings.quiet) as progress:
+        report = evaluate_data(segmenter, data, progress, settings.score_threshold)
+    if report.unknown:
+        unknown = ", ".join(report.unknown)
+        print(f"streamseg: the model does not know {unknown}: what is there of it counts as missed", file=sys.stderr)
+    if predictions is not None:
+        write_whole(predictions, json.dumps(report.results))
+    if page is not None:
+        write_page(page, f"{model.name} on {args.data.name}", report, data)
+    where = {"device": device, "precision": str(segmenter.precision).removeprefix("torch.")}
+    if args.json:
+        print(tables.data_json(report, data, {"model": segmenter.description, **where}))
+    else:
+        tables.print_data(report, given.get("confusion", False), " ".join(where.values()))
     return 0
 
 
-def print_precision(mask: dict[str, Precision], box: dict[str, Precision]) -> None:
-    """A table of average precision per class, to standard output."""
+def _sound(data: CocoData, skip_faults: bool) -> CocoData:
+    """The data without what is at fault.
+
+    Raises:
+        UserError: Something is, and must not be left out.
+    """
+    from streamseg.training.faults import find_faults
+
+    faults = find_faults(data)
+    if not faults:
+        return data
+    for fault in faults[:FAULTS_SHOWN]:
+        print(fault.line, file=sys.stderr)
+    if len(faults) > FAULTS_SHOWN:
+        print(f"… and {len(faults) - FAULTS_SHOWN} more", file=sys.stderr)
+    if not skip_faults:
+        raise UserError(f"{len(faults)} faults in the data; mend them, or leave them out with --skip-faults")
+    print(f"streamseg: {len(faults)} faults in the data are left out", file=sys.stderr)
+    return data.without(faults)
+
+
+@contextlib.contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar in a terminal, nothing elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda done, pictures: None
+        return
     from rich.console import Console
-    from rich.table import Table
+    from rich.progress import Progress
 
-    table = Table("class", *(f"{kind} {name}" for kind in ("mask", "box") for name in ("AP", "AP50", "AP75")))
-    for name, one in mask.items():
-        values = (one.ap, one.ap50, one.ap75, box[name].ap, box[name].ap50, box[name].ap75)
-        table.add_row(name, *(f"{value:.3f}" for value in values))
-    Console().print(table)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("pictures", total=None)
+        yield lambda done, pictures: bar.update(task, completed=done, total=pictures)
 
 
-def _tracks(args: argparse.Namespace) -> int:
-    from rich.console import Console
-    from rich.table import Table
+def _video(args: argparse.Namespace) -> int:
+    from streamseg.cli import evaluate_tables as tables
+    from streamseg.evaluation.video import evaluate_video
 
-    from streamseg.evaluation.tracking import evaluate_tracks
-
-    if args.records is None:
-        raise UserError("--truth needs --records, the records to score against it")
-    report = evaluate_tracks(args.truth, args.records, args.by, min_height=args.min_height)
-    table = Table("class", "IDF1", "MOTA", "ID switches", "found", "missed", "false")
-    for name, scores in [*report.classes.items(), ("all", report.overall)]:
-        counts = (scores.switches, scores.matched, scores.misses, scores.false_positives)
-        table.add_row(name, f"{scores.idf1:.3f}", f"{scores.mota:.3f}", *map(str, counts))
-    Console().print(table)
+    given = vars(args)
+    if "records" not in given:
+        raise UserError("--truth needs --records, the records to measure against it")
+    report = evaluate_video(args.truth, args.records, given.get("by"), given.get("min_height", 0.0))
+    if report.left_out:
+        names = ", ".join(report.left_out)
+        print(f"streamseg: left out, because {args.truth} is not about it: {names}", file=sys.stderr)
+    if args.json:
+        print(tables.video_json(report))
+    else:
+        tables.print_video(report)
     return 0

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from typing import Any
 
 from streamseg.rules import Setting, from_text
 from streamseg.settings import SETTINGS, Settings
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add a flag for every setting, under its group's heading."""
+def add_flags(parser: argparse.ArgumentParser, names: Iterable[str] = SETTINGS) -> None:
+    """Add a flag for every setting, or those of ``names``, under its group's heading."""
     groups: dict[str, Any] = {}
-    for setting in SETTINGS.values():
+    for setting in (SETTINGS[name] for name in names):
         heading = setting.rule.group
         if heading not in groups:
             groups[heading] = parser.add_argument_group(heading)

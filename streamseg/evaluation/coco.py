@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from streamseg.evaluation.truth import Entry
+from streamseg.evaluation.truth import Entry, Id
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Figures:
 
 
 def average_precision(
-    images: Iterable[int], classes: dict[str, int], truth: Sequence[Entry], results: Sequence[Entry], by: str
+    images: Sequence[Id], classes: Mapping[str, Id], truth: Sequence[Entry], results: Sequence[Entry], by: str
 ) -> Figures:
     """Scores results against truth.
 
@@ -62,35 +62,44 @@ def average_precision(
         by: ``"segm"`` for masks or ``"bbox"`` for boxes.
     """
     # With a box in the results pycocotools would judge the size of masks by it, not by their pixels.
-    other = {"segm": "bbox", "bbox": "segmentation"}[by]
-    # pycocotools reads the size of a picture, and does not use it for run lengths, which have their own.
-    pictures = [{"id": image, "height": 0, "width": 0} for image in images]
-    categories = [{"id": category, "name": name} for name, category in classes.items()]
+    unused = {"segm": "bbox", "bbox": "segmentation"}[by]
+    # It sorts ids, which may be texts among numbers, and takes an object of id 0 for one that nothing matched.
+    numbers = {image: number for number, image in enumerate(images)}
+    labels = {category: label for label, category in enumerate(classes.values())}
+
+    def numbered(entries: Sequence[Entry]) -> list[Entry]:
+        return [
+            {**entry, "id": number, "image_id": numbers[entry["image_id"]], "category_id": labels[entry["category_id"]]}
+            for number, entry in enumerate(entries, 1)
+        ]
+
     with contextlib.redirect_stdout(io.StringIO()):
-        expected = _indexed(pictures, categories, truth)
-        found = _indexed(pictures, categories, [])
+        expected = _indexed(len(numbers), len(labels), numbered(truth))
+        found = _indexed(len(numbers), len(labels), [])
         if results:
-            found = expected.loadRes([{key: value for key, value in one.items() if key != other} for one in results])
+            found = expected.loadRes([{key: one[key] for key in one if key != unused} for one in numbered(results)])
         evaluator = COCOeval(expected, found, by)
         evaluator.evaluate()
         evaluator.accumulate()
-    order = evaluator.params.catIds
     # [IoU threshold, recall, class, area range (all, small, medium, large), limit of detections (1, 10, 100)]
     table = evaluator.eval["precision"][..., -1]
     figures = {"all": _precision(table)}
     curves = {}
-    for name, category in classes.items():
-        mine = table[:, :, order.index(category)]
+    for label, name in enumerate(classes):
+        mine = table[:, :, label]
         figures[name] = _precision(mine[:, :, None])
         curves[name] = np.where(mine[0, :, 0] > -1, mine[0, :, 0], np.nan)
     return Figures(figures, curves)
 
 
-def _indexed(images: list[Entry], categories: list[Entry], annotations: Sequence[Entry]) -> COCO:
+def _indexed(images: int, categories: int, annotations: list[Entry]) -> COCO:
     data = COCO()
-    # From 1: pycocotools takes an object of id 0 for one that nothing matched.
-    numbered = [{**annotation, "id": number} for number, annotation in enumerate(annotations, 1)]
-    data.dataset = {"images": images, "categories": categories, "annotations": numbered}
+    data.dataset = {
+        # The size of a picture is read, but not used for run lengths, which have their own.
+        "images": [{"id": number, "height": 0, "width": 0} for number in range(images)],
+        "categories": [{"id": label} for label in range(categories)],
+        "annotations": annotations,
+    }
     data.createIndex()
     return data
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from streamseg.evaluation.truth import Entry
+from streamseg.evaluation.truth import Entry, Id
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,9 @@ class Mistakes:
     def total(self) -> int:
         """All of them."""
         return self.missed + self.false + self.confused
+
+    def __str__(self) -> str:
+        return f"{self.missed} missed, {self.false} false, {self.confused} confused"
 
 
 class Confusion:
@@ -52,7 +55,7 @@ class Confusion:
     def __init__(
         self,
         class_names: Sequence[str],
-        categories: Sequence[int],
+        categories: Sequence[Id],
         score_threshold: float = 0.5,
         iou_threshold: float = 0.5,
     ) -> None:

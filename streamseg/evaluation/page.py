@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,11 +13,11 @@ import numpy as np
 
 from streamseg.evaluation.charts import COLOURS, line_chart, swatches
 from streamseg.evaluation.coco import Precision
+from streamseg.evaluation.files import write_whole
 from streamseg.evaluation.pictures import draw
 from streamseg.evaluation.report import DataReport
-from streamseg.evaluation.truth import Entry, picture_truth
+from streamseg.evaluation.truth import Entry, Id, picture_truth
 from streamseg.overlay.palette import colour_of
-from streamseg.sinks.staging import cannot_write
 from streamseg.training.coco import CocoData
 
 SAMPLES = 12
@@ -56,28 +55,29 @@ def write_page(
     """
     body = [f"<h1>{escape(title)}</h1>"]
     if report is not None:
-        body += [_headline(report), "<h2>Average precision</h2>", _precision_table(report)]
+        body.append(_headline(report))
+    if report is not None and report.mask:
+        body += ["<h2>Average precision</h2>", _precision_table(report)]
     body += _charts([line_chart(curve.title, curve.x_label, curve.series) for curve in curves])
-    if report is not None:
+    if report is not None and report.curves:
         body += ["<h2>Precision over recall, masks at IoU 0.50</h2>", *_charts(_precision_recall(report))]
-        body += ["<h2>What was taken for what</h2>", _confusion_table(report)]
+    if report is not None and report.confusion is not None:
+        body += ["<h2>What was taken for what</h2>", _confusion_table(report, report.confusion)]
+    if report is not None:
         body += ["<h2>Pixels</h2>", _semantic_table(report)]
-        if data is not None:
-            body += _pictures(report, data)
-    _write_whole(path, _PAGE.format(title=escape(title), style=_STYLE, body="\n".join(body)))
+    if report is not None and data is not None:
+        body += _pictures(report, data)
+    write_whole(path, _PAGE.format(title=escape(title), style=_STYLE, body="\n".join(body)))
 
 
 def _headline(report: DataReport) -> str:
-    overall = report.mask["all"]
-    facts = {
-        "mask AP": _number(overall.ap),
-        "mask AP50": _number(overall.ap50),
-        "box AP": _number(report.box["all"].ap),
-        "mean IoU": _number(report.semantic.mean_iou),
-        "pictures": str(report.images),
-        "ms a picture": f"{report.median_ms:.0f}",
-    }
-    cells = "".join(f"<div><b>{value}</b>{name}</div>" for name, value in facts.items())
+    facts = {}
+    if report.mask:
+        mask = report.mask["all"]
+        facts = {"mask AP": mask.ap, "mask AP50": mask.ap50, "box AP": report.box["all"].ap}
+    shown = {name: _number(value) for name, value in {**facts, "mean IoU": report.semantic.mean_iou}.items()}
+    shown |= {"pictures": str(report.images), "ms a picture": f"{report.median_ms:.0f}"}
+    cells = "".join(f"<div><b>{value}</b>{name}</div>" for name, value in shown.items())
     note = f"<p>The model does not know {escape(', '.join(report.unknown))}.</p>" if report.unknown else ""
     return f'<div class="facts">{cells}</div>{note}'
 
@@ -105,10 +105,10 @@ def _precision_recall(report: DataReport) -> Iterable[str]:
         yield line_chart("", "recall", series, (0, 1), (0, 1))
 
 
-def _confusion_table(report: DataReport) -> str:
+def _confusion_table(report: DataReport, table: np.ndarray) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in (*report.class_names, "missed"))
     rows = []
-    for name, counts in zip((*report.class_names, "nothing there"), report.confusion.tolist(), strict=True):
+    for name, counts in zip((*report.class_names, "nothing there"), table.tolist(), strict=True):
         whole = sum(counts) or 1
         cells = "".join(f'<td style="--share:{100 * count / whole:.0f}%">{count}</td>' for count in counts)
         rows.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")
@@ -129,31 +129,29 @@ def _semantic_table(report: DataReport) -> str:
 
 
 def _pictures(report: DataReport, data: CocoData) -> list[str]:
-    found: dict[int, list[Entry]] = defaultdict(list)
+    found: dict[Id, list[Entry]] = defaultdict(list)
     for entry in report.results:
-        if entry["score"] >= report.score_threshold:
+        if entry.get("score", 1.0) >= report.score_threshold:
             found[entry["image_id"]].append(entry)
     spaced = np.linspace(0, report.images - 1, min(SAMPLES, report.images)).round().astype(int).tolist()
     parts = ["<h2>Samples</h2><p>Truth on the left, prediction on the right; grey regions do not count.</p>"]
     parts.append(_legend(report.class_names))
-    parts += [_pair(data, index, found, "") for index in spaced]
+    regions = not report.mask
+    parts += [_pair(data, index, found, "", regions) for index in spaced]
     if report.worst:
         parts.append("<h2>Most mistakes</h2>")
-    for worst in report.worst:
-        mistakes = worst.mistakes
-        note = f"{mistakes.missed} missed, {mistakes.false} false, {mistakes.confused} confused"
-        parts.append(_pair(data, worst.index, found, note))
+    parts += [_pair(data, worst.index, found, worst.note, regions) for worst in report.worst]
     return parts
 
 
-def _pair(data: CocoData, index: int, found: dict[int, list[Entry]], note: str) -> str:
+def _pair(data: CocoData, index: int, found: dict[Id, list[Entry]], note: str, regions: bool) -> str:
     image, entry = data.image(index), data.images[index]
-    labels = {category: label for label, category in enumerate(data.category_ids)}
-    sides = picture_truth(data, index, *image.shape[:2]), found[entry["id"]]
-    names = ("truth", "prediction")
-    drawn = [draw(image, side, labels, data.class_names) for side in sides]
-    pictures = "".join(f'<img src="{uri}" alt="{name}">' for uri, name in zip(drawn, names, strict=True))
-    text = escape(str(entry["file_name"])) + (f": {note}" if note else "")
+    sides = {"truth": picture_truth(data, index, *image.shape[:2]), "prediction": found[entry["id"]]}
+    pictures = ""
+    for name, side in sides.items():
+        uri = draw(image, side, data.category_ids, data.class_names, regions)
+        pictures += f'<img src="{uri}" alt="{name}">'
+    text = escape(entry["file_name"]) + (f": {escape(note)}" if note else "")
     return f'<figure class="pair"><div>{pictures}</div><figcaption>{text}</figcaption></figure>'
 
 
@@ -180,15 +178,6 @@ def _values(precision: Precision) -> list[float]:
 
 def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3f}"
-
-
-def _write_whole(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise cannot_write(path, error) from None
 
 
 _STYLE = """

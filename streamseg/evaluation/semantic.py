@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from streamseg.evaluation.truth import Entry
+from streamseg.evaluation.truth import Entry, Id
 
 BACKGROUND = "background"
 UNKNOWN = -1  # a pixel of which nobody said what it is
@@ -86,7 +86,7 @@ class SemanticScore:
         return SemanticFigures(classes, _mean(ious), _mean(accuracies), _share(right.sum(), truth.sum()))
 
 
-def paint_truth(entries: Iterable[Entry], labels: dict[int, int], height: int, width: int) -> np.ndarray:
+def paint_truth(entries: Iterable[Entry], labels: Mapping[Id, int], height: int, width: int) -> np.ndarray:
     """Truth as a class map, int32 [height, width].
 
     Where objects overlap, the smaller one lies on top. Pixels in a crowd region that belong to no object are
@@ -107,12 +107,12 @@ def paint_truth(entries: Iterable[Entry], labels: dict[int, int], height: int, w
     return painted
 
 
-def paint_results(entries: Iterable[Entry], labels: dict[int, int], height: int, width: int) -> np.ndarray:
-    """Found objects as a class map, int32 [height, width]; the best score lies on top."""
-    return _paint(sorted(entries, key=lambda one: one["score"]), labels, height, width)
+def paint_results(entries: Iterable[Entry], labels: Mapping[Id, int], height: int, width: int) -> np.ndarray:
+    """What was found as a class map, int32 [height, width]; the best score lies on top, regions have none."""
+    return _paint(sorted(entries, key=lambda one: one.get("score", 1.0)), labels, height, width)
 
 
-def _paint(entries: Iterable[Entry], labels: dict[int, int], height: int, width: int) -> np.ndarray:
+def _paint(entries: Iterable[Entry], labels: Mapping[Id, int], height: int, width: int) -> np.ndarray:
     painted = np.zeros((height, width), np.int32)
     for entry in entries:
         painted[coco_mask.decode(entry["segmentation"]) != 0] = labels[entry["category_id"]]

@@ -1,25 +1,24 @@
-"""How well identities stay on their objects: IDF1, identity switches and MOTA of one records file against another."""
+"""How well identities stay on their objects: HOTA, IDF1, identity switches and MOTA of one clip against another."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
 
 from streamseg.errors import UserError
+from streamseg.evaluation.clip import Clip, Objects
+from streamseg.evaluation.hota import Frame, HotaCounts, best_pairs, hota_counts
 
 By = Literal["mask", "box"]
+_EPSILON = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True, slots=True)
 class TrackScores:
-    """Counts over all frames, and the measures that follow from them.
+    """Counts over all frames, and the measures that follow from them; those of several classes can be added.
 
     Attributes:
         truth: Objects to find, counted once per frame.
@@ -27,6 +26,7 @@ class TrackScores:
         matched: Objects found (TP of CLEAR).
         switches: Objects found under another identity than when they were last found.
         identity_matched: Objects found under the one identity that belongs to them (IDTP).
+        at_thresholds: What HOTA, DetA and AssA are made of.
     """
 
     truth: int = 0
@@ -34,9 +34,10 @@ class TrackScores:
     matched: int = 0
     switches: int = 0
     identity_matched: int = 0
+    at_thresholds: HotaCounts = field(default_factory=HotaCounts)
 
     def __add__(self, other: TrackScores) -> TrackScores:
-        return TrackScores(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+        return TrackScores(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
 
     @property
     def misses(self) -> int:
@@ -62,197 +63,150 @@ class TrackScores:
         return 2 * self.identity_matched / max(self.truth + self.result, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class TrackReport:
-    """Scores of each class, by name, and of all classes together (counts are added)."""
-
-    classes: dict[str, TrackScores]
-
-    @property
-    def overall(self) -> TrackScores:
-        """All classes together."""
-        return sum(self.classes.values(), TrackScores())
-
-
-@dataclass(slots=True, eq=False)
-class _Objects:
-    """The objects of one class in one frame, as read."""
-
-    ids: list[int] = field(default_factory=list)
-    boxes: list[list[float]] = field(default_factory=list)
-    masks: list[dict[str, Any]] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def heights(self) -> np.ndarray:
-        boxes = np.array(self.boxes, float).reshape(-1, 4)
-        return boxes[:, 3] - boxes[:, 1]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Judged:
-    """What counts in one frame: identities of truth [N] and result [K], and their overlap [N, K]."""
-
-    truth: np.ndarray
-    result: np.ndarray
-    overlap: np.ndarray
-
-
 def evaluate_tracks(
-    truth: str | os.PathLike[str],
-    result: str | os.PathLike[str],
-    by: By = "mask",
-    threshold: float = 0.5,
-    min_height: float = 0.0,
-) -> TrackReport:
-    """Compare two records files (JSON lines, one per frame), class by class.
+    truth: Clip, result: Clip, by: By = "mask", threshold: float = 0.5, min_height: float = 0.0
+) -> dict[str, TrackScores]:
+    """Compares two clips, class by class; the sum of the scores is that of all classes together.
 
-    Matching, switches and the identity assignment are those of TrackEval's CLEAR and Identity (and py-motmetrics).
-    Objects with id 0 or none are not tracked and left out. Frames that the result lacks count as nothing found.
+    Matching, switches and the assignment of identities are those of TrackEval's HOTA, CLEAR and Identity (the latter
+    two also py-motmetrics'). Objects with id 0 are not tracked and left out. Frames that the result lacks count as
+    nothing found.
 
     Args:
         truth: What is really there; needs no scores.
         result: What was found.
-        by: What overlaps: ``"mask"`` (both files need masks) or ``"box"``.
-        threshold: Intersection over union from which an object counts as found, above 0, to 1.
+        by: What overlaps: ``"mask"`` (both clips need masks) or ``"box"``.
+        threshold: Intersection over union from which an object counts as found, above 0, to 1; HOTA has its own.
         min_height: Truth with a lower box, pixels, is neither object nor background: detections that pair with it are
             left out, and so are lower detections that pair with nothing (the rule of the KITTI benchmark).
 
     Raises:
-        UserError: A file cannot be read, is no records file, lacks masks, or does not belong to the other.
+        UserError: Masks are missing, or have other sizes than the truth's.
     """
-    expected, found = _read(Path(truth), by), _read(Path(result), by)
-    strange = sorted(set(found) - set(expected))
-    if strange:
-        raise UserError(f"{result} has frame {strange[0]}, which {truth} lacks: compare records of one video")
-    labels = sorted({label for frames in (expected, found) for objects in frames.values() for label in objects})
-    classes = {}
+    labels = sorted({label for clip in (truth, result) for labelled in clip.frames.values() for label in labelled})
+    numbers = sorted({*truth.frames, *result.frames})
+    scores = {}
     for label in labels:
-        pairs = ((expected[number].get(label), found.get(number, {}).get(label)) for number in sorted(expected))
-        judged = [_judge(a or _Objects(), b or _Objects(), by, threshold, min_height) for a, b in pairs]
-        classes[label] = _score(judged, threshold)
-    return TrackReport(classes)
+        judged = [_judge(truth, result, number, label, by, threshold - _EPSILON, min_height) for number in numbers]
+        scores[label] = _score(_numbered(judged), threshold - _EPSILON)
+    return scores
 
 
-def _read(path: Path, by: By) -> dict[int, dict[str, _Objects]]:
-    """The tracked objects of each frame by label."""
-    frames: dict[int, dict[str, _Objects]] = {}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text file"
-        raise UserError(f"cannot read the records {path}: {reason}") from None
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        try:
-            record = json.loads(line)
-            index, entries = int(record["frame"]), record["instances"]
-            if index in frames:
-                raise UserError(f"{where}: frame {index} appears twice; give the records of one source")
-            frames[index] = _group(entries, by, where)
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{where}: not a record of streamseg ({type(error).__name__}: {error})") from None
-    return frames
+def overlap_of(truth: Objects, result: Objects, by: By) -> np.ndarray:
+    """Intersection over union, float64 [N, K], 0 to 1.
 
-
-def _group(entries: Iterable[dict[str, Any]], by: By, where: str) -> dict[str, _Objects]:
-    groups: dict[str, _Objects] = defaultdict(_Objects)
-    for entry in entries:
-        identity = int(entry.get("id", 0))
-        if identity == 0:
-            continue
-        objects = groups[entry["label"]]
-        if identity in objects.ids:
-            raise UserError(f"{where}: identity {identity} appears twice; one object can be in one place only")
-        if by == "mask" and "mask" not in entry:
-            raise UserError(f"{where}: no masks to compare; compare boxes instead")
-        objects.ids.append(identity)
-        objects.boxes.append([float(value) for value in entry["box"]])
-        if by == "mask":
-            objects.masks.append(entry["mask"])
-    return dict(groups)
-
-
-def _judge(truth: _Objects, result: _Objects, by: By, threshold: float, min_height: float) -> _Judged:
-    """Leave out what ``min_height`` says does not count."""
-    overlap = _overlap(truth, result, by)
-    counts = truth.heights >= min_height
-    left_out = np.zeros(len(result), bool)
-    if min_height > 0:
-        rows, columns = _pairs(np.where(overlap >= threshold, overlap, 0))
-        left_out = result.heights < min_height
-        left_out[columns] = ~counts[rows]
-    ids = np.array(truth.ids, int)[counts], np.array(result.ids, int)[~left_out]
-    return _Judged(*ids, overlap[np.ix_(counts, ~left_out)])
-
-
-def _overlap(truth: _Objects, result: _Objects, by: By) -> np.ndarray:
+    Raises:
+        UserError: Masks of different sizes.
+    """
     if not len(truth) or not len(result):
         return np.zeros((len(truth), len(result)))
     from pycocotools import mask as coco
 
     if by == "mask":
-        sizes = {tuple(mask["size"]) for mask in (*truth.masks, *result.masks)}
+        sizes = {tuple(mask["size"]) for mask in (*truth.masks, *result.masks) if mask}
         if len(sizes) > 1:
             raise UserError(f"masks of different sizes, {' and '.join(map(str, sorted(sizes)))}: not the same video")
         return np.asarray(coco.iou(truth.masks, result.masks, [0] * len(result)))
-    corners = [np.array(objects.boxes, float) for objects in (truth, result)]
-    first, second = (np.concatenate([box[:, :2], box[:, 2:] - box[:, :2]], axis=1) for box in corners)
+    first, second = (
+        np.concatenate([box[:, :2], box[:, 2:] - box[:, :2]], 1) for box in (truth.corners, result.corners)
+    )
     return np.asarray(coco.iou(first, second, [0] * len(result)))
 
 
-def _pairs(worth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the assignment with the greatest sum, without pairs worth nothing."""
-    from scipy.optimize import linear_sum_assignment
+def left_out(
+    truth: Objects, result: Objects, overlap: np.ndarray, least: float, min_height: float, regions: Sequence[Any] = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the rules say does not count.
 
-    rows, columns = linear_sum_assignment(worth, maximize=True)
-    real = worth[rows, columns] > 0
-    return rows[real], columns[real]
+    Args:
+        truth: N objects.
+        result: K detections.
+        overlap: Of all of them, [N, K].
+        least: Overlap from which truth and detection pair.
+        min_height: See :func:`evaluate_tracks`.
+        regions: Boxes xyxy in which nobody looked.
+
+    Returns:
+        bool [N] and bool [K].
+    """
+    low = truth.heights < min_height
+    rows, columns = best_pairs(np.where(overlap >= least, overlap, 0))
+    dropped = result.heights < min_height
+    if len(regions):
+        dropped |= (_inside(result.corners, np.array(regions, float)) > 0.5).any(axis=1)
+    dropped[columns] = (low | np.array(truth.forgives, bool))[rows]
+    return low | ~np.array(truth.counts, bool), dropped
 
 
-def _score(frames: list[_Judged], threshold: float) -> TrackScores:
-    matched, switches = _follow(frames, threshold)
+def _inside(boxes: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """Part of each box that lies in each region."""
+    corner = np.minimum(boxes[:, None, 2:], regions[None, :, 2:]) - np.maximum(boxes[:, None, :2], regions[None, :, :2])
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    return np.clip(corner, 0, None).prod(2) / np.maximum(area, _EPSILON)[:, None]
+
+
+def _judge(truth: Clip, result: Clip, number: int, label: str, by: By, least: float, min_height: float) -> Frame:
+    """Identities in one frame that count, and their overlap."""
+    there, found = truth.at(number, label), result.at(number, label)
+    there, found = (side.select(identity > 0 for identity in side.ids) for side in (there, found))
+    for clip, side in ((truth, there), (result, found)):
+        if by == "mask" and None in side.masks:
+            raise UserError(f"{clip.path}: frame {number} has no masks to compare; compare boxes instead (--by box)")
+    overlap = overlap_of(there, found, by)
+    rows, columns = left_out(there, found, overlap, least, min_height, truth.regions.get(number, ()))
+    return np.array(there.ids, int)[~rows], np.array(found.ids, int)[~columns], overlap[np.ix_(~rows, ~columns)]
+
+
+def _numbered(frames: list[Frame]) -> list[Frame]:
+    """The same with identities from 0 without gaps."""
+    sides = []
+    for side in (0, 1):
+        identities = [frame[side] for frame in frames]
+        _, numbers = np.unique(np.concatenate([np.zeros(0, int), *identities]), return_inverse=True)
+        sides.append(np.split(numbers.astype(int), np.cumsum([len(one) for one in identities])[:-1]))
+    return [(*pair, frame[2]) for *pair, frame in zip(*sides, frames, strict=True)]
+
+
+def _score(frames: list[Frame], least: float) -> TrackScores:
+    matched, switches = _follow(frames, least)
     return TrackScores(
-        truth=sum(len(frame.truth) for frame in frames),
-        result=sum(len(frame.result) for frame in frames),
+        truth=sum(len(truth) for truth, *_ in frames),
+        result=sum(len(result) for _, result, _ in frames),
         matched=matched,
         switches=switches,
-        identity_matched=_identity_matched(frames, threshold),
+        identity_matched=_identity_matched(frames, least),
+        at_thresholds=hota_counts(frames),
     )
 
 
-def _follow(frames: list[_Judged], threshold: float) -> tuple[int, int]:
+def _follow(frames: list[Frame], least: float) -> tuple[int, int]:
     """Objects found and identity switches, matched frame by frame; a pair of the frame before stays together."""
     matched = switches = 0
     ever: dict[int, int] = {}  # the identity under which an object was last found, however long ago
     before: dict[int, int] = {}  # the same, in the frame before only
-    for frame in frames:
-        if not len(frame.truth) or not len(frame.result):
+    for truth, result, overlap in frames:
+        if not len(truth) or not len(result):
             continue  # TrackEval keeps the pairs of the frame before over frames where nothing can be matched
-        held = frame.result[None] == np.array([before.get(one, 0) for one in frame.truth.tolist()])[:, None]
-        rows, columns = _pairs(np.where(frame.overlap >= threshold, frame.overlap + 1000 * held, 0))
-        before = dict(zip(frame.truth[rows].tolist(), frame.result[columns].tolist(), strict=True))
+        held = result[None] == np.array([before.get(one, -1) for one in truth.tolist()])[:, None]
+        rows, columns = best_pairs(np.where(overlap >= least, overlap + 1000 * held, 0))
+        before = dict(zip(truth[rows].tolist(), result[columns].tolist(), strict=True))
         switches += sum(ever.get(one, identity) != identity for one, identity in before.items())
         ever |= before
         matched += len(before)
     return matched, switches
 
 
-def _identity_matched(frames: list[_Judged], threshold: float) -> int:
+def _identity_matched(frames: list[Frame], least: float) -> int:
     """IDTP: frames on which truth and result agree under the best one-to-one assignment of whole tracks."""
-    together: dict[tuple[int, int], int] = defaultdict(int)
-    for frame in frames:
-        for row, column in np.argwhere(frame.overlap >= threshold).tolist():
-            together[int(frame.truth[row]), int(frame.result[column])] += 1
-    if not together:
+    met = [(truth[i], result[j]) for truth, result, overlap in frames for i, j in [np.nonzero(overlap >= least)]]
+    truths, results = (
+        np.concatenate([np.zeros(0, int), *side]) for side in (zip(*met, strict=True) if met else ((), ()))
+    )
+    if not len(truths):
         return 0
-    truths, results = (sorted({pair[side] for pair in together}) for side in (0, 1))
-    counts = np.zeros((len(truths), len(results)))
-    for (one, other), count in together.items():
-        counts[truths.index(one), results.index(other)] = count
-    rows, columns = _pairs(counts)
-    return int(counts[rows, columns].sum())
+    # Tracks that never meet another need no place in the table.
+    _, rows = np.unique(truths, return_inverse=True)
+    _, columns = np.unique(results, return_inverse=True)
+    counts = np.zeros((rows.max() + 1, columns.max() + 1))
+    np.add.at(counts, (rows, columns), 1)
+    return int(counts[best_pairs(counts)].sum())

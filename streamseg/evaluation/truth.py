@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
 from streamseg.errors import UserError
-from streamseg.training.coco import CocoData, decode_segmentation
+from streamseg.training.coco import CocoData
+from streamseg.training.entries import box_xyxy, one_line
+from streamseg.training.segmentations import decode_segmentation
 
+Id = int | str
 Entry = dict[str, Any]
+"""An annotation or a result as COCO writes it, its mask as compressed run lengths of the whole picture."""
 
 
 def picture_truth(data: CocoData, index: int, height: int, width: int) -> list[Entry]:
-    """The annotations of picture ``index``, each as compressed run lengths of the decoded picture.
+    """The annotations of picture ``index`` as run lengths.
 
-    Classes that nobody looked for in the picture (``labelled_categories``) get a crowd region over all of it: whatever
-    is found there of such a class is neither right nor wrong.
+    A crowd region without a class is one of every class. Classes that nobody looked for in the picture
+    (``labelled_categories``) get a crowd region over all of it: what is found there of such a class is neither right
+    nor wrong.
 
     Args:
         data: The data set.
         index: Position in ``data.images``.
-        height: Rows of the decoded picture.
+        height: Rows of the picture.
         width: Its columns.
 
     Returns:
         COCO annotations with ``image_id``, ``category_id``, ``segmentation``, ``bbox`` (xywh, pixels), ``area`` (square
-        pixels; the file's own where it has one, as COCO counts it) and ``iscrowd``; no ``id``.
+        pixels; both are the file's own where it has them, as COCO counts) and ``iscrowd``; no ``id``.
 
     Raises:
         UserError: A segmentation cannot be decoded.
@@ -35,24 +41,22 @@ def picture_truth(data: CocoData, index: int, height: int, width: int) -> list[E
     image = data.images[index]
     entries = []
     for annotation in data.annotations[image["id"]]:
-        if annotation["category_id"] not in data.category_ids:
-            continue
         try:
-            mask = decode_segmentation(annotation["segmentation"], height, width)
-        except (ValueError, TypeError, KeyError) as error:
-            where = f"annotation {annotation.get('id')} of {image['file_name']}"
-            raise UserError(f"{data.file}: {where} has a broken segmentation ({error})") from error
-        crowd = int(bool(annotation.get("iscrowd")))
-        entry = _entry(image["id"], annotation["category_id"], mask, crowd)
-        given = {key: annotation[key] for key in ("bbox", "area") if annotation.get(key) is not None}
-        entries.append({**entry, **given})
-    for label in set(range(1, len(data.category_ids) + 1)) - data.labelled(index):
-        whole = np.ones((height, width), np.uint8)
-        entries.append(_entry(image["id"], data.category_ids[label - 1], whole, crowd=1))
+            mask = decode_segmentation(annotation.get("segmentation"), height, width)
+        except ValueError as error:
+            where = f"annotation {annotation.get('id', 'without id')} of {image['file_name']}"
+            raise UserError(one_line(f"{data.file}: {where}: {error}")) from error
+        crowd, category = bool(annotation.get("iscrowd")), annotation.get("category_id")
+        categories = [one for one in data.category_ids if one == category]
+        for one in categories or (data.category_ids if crowd else ()):
+            entries.append({**_entry(image["id"], one, mask, crowd), **_own(annotation)})
+    whole = np.ones((height, width), np.uint8)
+    unlabelled = set(range(1, len(data.category_ids) + 1)) - data.labelled(index)
+    entries += [_entry(image["id"], data.category_ids[label - 1], whole, True) for label in sorted(unlabelled)]
     return entries
 
 
-def _entry(image: int, category: int, mask: np.ndarray, crowd: int) -> Entry:
+def _entry(image: Id, category: Id, mask: np.ndarray, crowd: bool) -> Entry:
     runs = coco_mask.encode(np.asfortranarray(mask, np.uint8))
     return {
         "image_id": image,
@@ -60,5 +64,16 @@ def _entry(image: int, category: int, mask: np.ndarray, crowd: int) -> Entry:
         "segmentation": runs,
         "bbox": coco_mask.toBbox(runs).tolist(),
         "area": float(coco_mask.area(runs)),
-        "iscrowd": crowd,
+        "iscrowd": int(crowd),
     }
+
+
+def _own(annotation: Entry) -> Entry:
+    """Box and area that the file gives, where they can be used."""
+    own: Entry = {}
+    if box_xyxy(annotation.get("bbox")) is not None:
+        own["bbox"] = annotation["bbox"]
+    area = annotation.get("area")
+    if isinstance(area, (int, float)) and math.isfinite(area):
+        own["area"] = area
+    return own

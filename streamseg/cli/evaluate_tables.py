@@ -1,0 +1,141 @@
+"""What ``streamseg evaluate`` prints: tables for people, or JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from streamseg.evaluation.coco import Precision
+from streamseg.evaluation.report import DataReport
+from streamseg.evaluation.semantic import SemanticFigures
+from streamseg.evaluation.tracking import TrackScores
+from streamseg.evaluation.video import VideoReport
+from streamseg.training.coco import CocoData
+
+_WIDTH = 200  # columns where nobody looks: a table in a file is not cut
+
+
+def print_data(report: DataReport, confusion: bool, where: str) -> None:
+    """A model on a data set; ``where`` it ran is told beside the speed."""
+    if report.mask:
+        _print_precision(report.mask, report.box)
+    if confusion and report.confusion is not None:
+        rows = zip((*report.class_names, "nothing there"), report.confusion.tolist(), strict=True)
+        title = f"Objects with a score of {report.score_threshold:g} or more: rows are truth, columns the model"
+        _print(title, (*report.class_names, "missed"), ((name, map(str, counts)) for name, counts in rows))
+    _print_semantic(report.semantic)
+    print(f"{report.images} pictures; {report.median_ms:.0f} ms each, 95 % within {report.p95_ms:.0f} ms ({where})")
+
+
+def print_video(report: VideoReport) -> None:
+    """Records of a video against its truth."""
+    rows = [(name, _measures(one)) for name, one in [*report.tracks.items(), ("all", report.overall)]]
+    cells = ((name, _cells(measures.values())) for name, measures in rows)
+    _print(f"{report.frames} frames, overlap of {report.by}s", rows[-1][1], cells)
+    _print_precision(report.mask, report.box)
+
+
+def data_json(report: DataReport, data: CocoData, facts: dict[str, Any]) -> str:
+    """The same for programs; ``facts`` come first."""
+    confusion = None
+    if report.confusion is not None:
+        confusion = {
+            "rows": [*report.class_names, "nothing there"],
+            "columns": [*report.class_names, "missed"],
+            "score_threshold": report.score_threshold,
+            "counts": report.confusion.tolist(),
+        }
+    return _json(
+        {
+            **facts,
+            "images": report.images,
+            "unknown": report.unknown,
+            **_precisions(report.mask, report.box),
+            "semantic": asdict(report.semantic),
+            "confusion": confusion,
+            "worst": [{"file_name": data.images[one.index]["file_name"], "note": one.note} for one in report.worst],
+            "milliseconds": {"median": report.median_ms, "p95": report.p95_ms},
+        }
+    )
+
+
+def video_json(report: VideoReport) -> str:
+    """The same for programs."""
+    tracks = {**report.tracks, "all": report.overall}
+    return _json(
+        {
+            "frames": report.frames,
+            "by": report.by,
+            "left_out": report.left_out,
+            "tracks": {name: _measures(one) for name, one in tracks.items()},
+            **_precisions(report.mask, report.box),
+        }
+    )
+
+
+def _print_precision(mask: dict[str, Precision], box: dict[str, Precision]) -> None:
+    sides = [(kind, side) for kind, side in (("mask", mask), ("box", box)) if side]
+    names = ("AP", "AP50", "AP75", "small", "medium", "large")
+    head = [f"{kind}\n{name}" for kind, _ in sides for name in names]
+    rows = ((name, [_number(getattr(side[name], key.lower())) for _, side in sides for key in names]) for name in box)
+    _print("Average precision (COCO)", head, rows)
+
+
+def _print_semantic(figures: SemanticFigures) -> None:
+    rows = [(name, (_number(one.iou), _number(one.accuracy))) for name, one in figures.classes.items()]
+    rows.append(("mean", (_number(figures.mean_iou), _number(figures.mean_accuracy))))
+    title = f"Pixels: {100 * figures.pixel_accuracy:.1f} % have the right class"
+    _print(title, ("IoU", "accuracy"), rows)
+
+
+def _measures(scores: TrackScores) -> dict[str, float]:
+    """Shares, then counts, under the names that they have in tables."""
+    at = scores.at_thresholds
+    shares = {"HOTA": at.hota, "DetA": at.deta, "AssA": at.assa, "IDF1": scores.idf1, "MOTA": scores.mota}
+    counts = {"switches": scores.switches, "found": scores.matched}
+    return {**shares, **counts, "missed": scores.misses, "false": scores.false_positives}
+
+
+def _cells(values: Iterable[float]) -> list[str]:
+    return [str(value) if isinstance(value, int) else _number(value) for value in values]
+
+
+def _print(title: str, head: Iterable[str], rows: Iterable[tuple[str, Iterable[str]]]) -> None:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("class")
+    for name in head:
+        table.add_column(escape(name), justify="right")
+    for name, cells in rows:
+        table.add_row(escape(name), *cells)
+    console = Console()
+    (console if console.is_terminal else Console(width=_WIDTH)).print(table)
+
+
+def _precisions(mask: dict[str, Precision], box: dict[str, Precision]) -> dict[str, Any]:
+    return {
+        kind: {name: asdict(one) for name, one in side.items()} for kind, side in (("mask", mask), ("box", box)) if side
+    }
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_without_nan(value), indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN: what is not known is null."""
+    if isinstance(value, dict):
+        return {key: _without_nan(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
