@@ -118,9 +118,9 @@ def _data(args: argparse.Namespace) -> int:
         print(f"streamseg: the model does not know {unknown}: what is there of it counts as missed", file=sys.stderr)
     if predictions is not None:
         write_whole(predictions, json.dumps(report.results))
-    if page is not None:
-        write_page(page, f"{model.name} on {args.data.name}", report, data)
     where = {"device": device, "precision": str(segmenter.precision).removeprefix("torch.")}
+    if page is not None:
+        write_page(page, f"{model.name} on {args.data.name} ({', '.join(where.values())})", report, data)
     if args.json:
         print(tables.data_json(report, data, {"model": segmenter.description, **where}))
     else:

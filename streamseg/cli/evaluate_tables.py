@@ -108,14 +108,16 @@ def _cells(values: Iterable[float]) -> list[str]:
 
 
 def _print(title: str, head: Iterable[str], rows: Iterable[tuple[str, Iterable[str]]]) -> None:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("class")
+    table = Table("class")
     for name in head:
         table.add_column(escape(name), justify="right")
     for name, cells in rows:
         table.add_row(escape(name), *cells)
     console = Console()
-    (console if console.is_terminal else Console(width=_WIDTH)).print(table)
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
+    console.print(title, style="bold", markup=False, highlight=False)
+    console.print(table)
 
 
 def _precisions(mask: dict[str, Precision], box: dict[str, Precision]) -> dict[str, Any]:

@@ -65,8 +65,8 @@ def swatches(colours: dict[str, str]) -> str:
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Round values from ``low`` to ``high``, four to ten of them."""
-    rough = (high - low) / 6
+    """Round values from ``low`` to ``high``, three to nine of them."""
+    rough = (high - low) / 8
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough * 0.999)
     return [step * number for number in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]

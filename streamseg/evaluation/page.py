@@ -134,7 +134,7 @@ def _pictures(report: DataReport, data: CocoData) -> list[str]:
         if entry.get("score", 1.0) >= report.score_threshold:
             found[entry["image_id"]].append(entry)
     spaced = np.linspace(0, report.images - 1, min(SAMPLES, report.images)).round().astype(int).tolist()
-    parts = ["<h2>Samples</h2><p>Truth on the left, prediction on the right; grey regions do not count.</p>"]
+    parts = ["<h2>Samples</h2><p>Truth first, then the prediction; grey regions do not count.</p>"]
     parts.append(_legend(report.class_names))
     regions = not report.mask
     parts += [_pair(data, index, found, "", regions) for index in spaced]

@@ -21,7 +21,7 @@ Size = tuple[int, int]  # width and height, pixels
 
 LONGEST = 480  # pixels of the longer side
 _CELLS = 64  # of a mask in its box: finer than what can be seen at this size
-_PLATES = 8  # objects whose plates leave enough of each other, and of a small picture, to be seen
+_PLATES = 5  # objects whose plates leave enough of each other, and of a small picture, to be seen
 _QUALITY = 78
 _CROWD = np.array((128, 128, 128), np.uint8)
 
@@ -60,7 +60,7 @@ def draw(
 def _regions(entries: list[Entry], categories: Sequence[Id], class_names: tuple[str, ...], size: Size) -> Regions:
     labels = {category: label for label, category in enumerate(categories[:MOST_CLASSES], 1)}
     known = [entry for entry in entries if entry["category_id"] in labels]
-    known.sort(key=lambda entry: -coco_mask.area(entry["segmentation"]))
+    known.sort(key=lambda entry: -int(coco_mask.area(entry["segmentation"])))
     painted = np.zeros(size[::-1], np.uint8)
     if known:
         painted = paint_results(known, labels, *known[0]["segmentation"]["size"]).astype(np.uint8)
