@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from streamseg.instances import Instances
     from streamseg.pipeline import Pipeline, Statistics
     from streamseg.pipeline.stream import Stream, open
+    from streamseg.regions import Regions
     from streamseg.result import Result
     from streamseg.settings import Settings
 
@@ -27,6 +28,7 @@ _HOMES = {
     "Frame": "frame",
     "Instances": "instances",
     "Pipeline": "pipeline",
+    "Regions": "regions",
     "Result": "result",
     "Settings": "settings",
     "StageError": "errors",
@@ -42,6 +44,7 @@ __all__ = [
     "Frame",
     "Instances",
     "Pipeline",
+    "Regions",
     "Result",
     "Settings",
     "StageError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ MOST_CLASSES = 255
 """More do not fit into a label of one byte."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Regions:
-    """One class for each pixel of a frame; no objects, so no boxes and no identities.
+    """One class for each pixel of a frame; no objects, so no boxes and no identities. ``labels`` must not be changed.
 
     Attributes:
         labels: uint8 [H, W], the size of the frame; 0 is none of the classes, n is ``class_names[n - 1]``.
@@ -35,7 +36,7 @@ class Regions:
     @property
     def present(self) -> np.ndarray:
         """int64 [P], the labels that occur in the frame, ascending, without 0."""
-        return np.flatnonzero(self._counts()[1:]) + 1
+        return np.flatnonzero(self._counts[1:]) + 1
 
     @property
     def names(self) -> list[str]:
@@ -45,7 +46,7 @@ class Regions:
     @property
     def shares(self) -> np.ndarray:
         """float64 [P], how much of the frame each label of ``present`` covers, 0 to 1."""
-        return self._counts()[self.present] / max(1, self.labels.size)
+        return self._counts[self.present] / max(1, self.labels.size)
 
     def to_rle(self) -> list[dict[str, Any]]:
         """COCO compressed run lengths, ``{"size": [H, W], "counts": str}``, of each label of ``present``."""
@@ -67,6 +68,7 @@ class Regions:
             encoded.append({"size": size, "counts": packed["counts"].decode("ascii")})
         return encoded
 
+    @cached_property
     def _counts(self) -> np.ndarray:
         """Pixels of each label from 0 to 255; by OpenCV, which needs a tenth of ``np.bincount``'s time."""
         import cv2

@@ -9,29 +9,43 @@ import numpy as np
 
 from streamseg.frame import Frame
 from streamseg.instances import Instances
+from streamseg.regions import Regions
 
-Paint = Callable[[Frame, Instances], np.ndarray]
+Found = Instances | Regions
+"""What a model finds in a frame: objects, or the class of every pixel."""
+
+Paint = Callable[[Frame, Found], np.ndarray]
 
 
 @dataclass(slots=True, eq=False)
 class Result:
-    """A frame and the objects in it.
+    """A frame and what was found in it.
 
     Attributes:
         frame: The frame as decoded.
-        instances: The objects, with their identities.
+        found: What the model found, of the model's kind.
     """
 
     frame: Frame
-    instances: Instances
+    found: Found
     _paint: Paint = field(repr=False)
     _picture: np.ndarray | None = field(default=None, repr=False)
 
+    @property
+    def instances(self) -> Instances:
+        """The objects, with their identities; none of them where the model finds regions."""
+        return self.found if isinstance(self.found, Instances) else Instances.empty(self.found.class_names)
+
+    @property
+    def regions(self) -> Regions | None:
+        """The class of every pixel; None where the model finds objects."""
+        return self.found if isinstance(self.found, Regions) else None
+
     def annotated(self) -> np.ndarray:
-        """The frame with every object outlined and labelled, uint8 [H, W, 3] RGB.
+        """The frame with every object or region outlined and labelled, uint8 [H, W, 3] RGB.
 
         Painted on the first call and kept; the frame itself is not touched. Treat it as read-only.
         """
         if self._picture is None:
-            self._picture = self._paint(self.frame, self.instances)
+            self._picture = self._paint(self.frame, self.found)
         return self._picture

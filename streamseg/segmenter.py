@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from streamseg.errors import UserError
-from streamseg.instances import Instances
-from streamseg.models.model import Detections, DetectOptions, Model, Network
+from streamseg.models.model import Answer, DetectOptions, Model, Network
+from streamseg.result import Found
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -58,14 +58,14 @@ def cpu_has_bf16() -> bool:
 
 
 class Segmenter:
-    """Finds the objects in frames.
+    """Finds what is in frames: objects, or the classes of their pixels.
 
     Args:
         model: From :func:`streamseg.models.load_model`.
         device: ``auto``, or a device as torch names it.
         precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
-        score_threshold: Least score of an object, 0 to 1.
-        max_detections: Most objects per frame, best first.
+        score_threshold: Least score of an object, 0 to 1; regions have no scores.
+        max_detections: Most objects per frame, best first; of regions there are no more than classes.
         classes: Names of the wanted classes; None for all.
         input_size: Shorter side of what the network sees, pixels, with the longest longer side in proportion; None for
             the model's own.
@@ -94,19 +94,22 @@ class Segmenter:
         if input_size is not None:
             own_short, own_long = model.input_size
             self._network.resize_input(input_size, round(own_long * input_size / own_short))
-        self.description = f"model {model.name} ({model.weights}; {model.reason}), device {self.device}, {why}"
+        about = f"{model.weights}; {model.reason}"
+        if model.kind == "regions":
+            about += "; regions of classes, without scores or IDs"
+        self.description = f"model {model.name} ({about}), device {self.device}, {why}"
 
-    def __call__(self, images: Sequence[np.ndarray]) -> list[Instances]:
-        """The objects of each image, uint8 [H, W, 3] RGB; sizes may differ.
+    def __call__(self, images: Sequence[np.ndarray]) -> list[Found]:
+        """What is in each image, uint8 [H, W, 3] RGB; sizes may differ.
 
         On a CPU the results are the same to the last bit for every batch size, because images go through the network
         one by one (two cores gain nothing from more). On a GPU images of one size share a pass; its libraries may
         choose other kernels for other batch sizes, so that scores can differ by rounding.
         """
-        results: list[Instances | None] = [None] * len(images)
+        results: list[Found | None] = [None] * len(images)
         for group in self._groups(images):
             for index, found in zip(group, self._detect([images[index] for index in group]), strict=True):
-                results[index] = _to_instances(found, self.model)
+                results[index] = found.on_cpu(self.model)
         return [result for result in results if result is not None]
 
     def _groups(self, images: Sequence[np.ndarray]) -> list[list[int]]:
@@ -118,7 +121,7 @@ class Segmenter:
             by_size.setdefault(image.shape, []).append(index)
         return list(by_size.values())
 
-    def _detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
+    def _detect(self, images: Sequence[np.ndarray]) -> Sequence[Answer]:
         cuda = self.device.type == "cuda"
         tensors = []
         for image in images:
@@ -149,15 +152,3 @@ def _labels(model: Model, classes: Sequence[str] | None) -> tuple[int, ...] | No
         known = ", ".join(name for name in model.class_names if name != "N/A")
         raise UserError(f"model {model.name} has no class {unknown[0]!r}; it knows {known}")
     return tuple(label for label, name in enumerate(model.class_names) if name in classes)
-
-
-def _to_instances(found: Detections, model: Model) -> Instances:
-    return Instances(
-        boxes=found.boxes.float().cpu().numpy(),
-        scores=found.scores.float().cpu().numpy(),
-        labels=found.labels.cpu().numpy(),
-        masks=found.masks.float().cpu().numpy(),
-        ids=np.zeros(len(found.labels), np.int64),
-        class_names=model.class_names,
-        pasting=model.pasting,
-    )

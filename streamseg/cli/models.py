@@ -14,8 +14,8 @@ def run(args: argparse.Namespace) -> int:
     """Print a table of the models to standard output."""
     from streamseg.models import list_models
 
-    head = ("MODEL", "CLASSES", "PARAMETERS", "WEIGHTS", "WHAT IT IS")
-    rows = [(e.name, e.classes, f"{e.parameters:.1f} M", e.weights, e.summary) for e in list_models()]
+    head = ("MODEL", "FINDS", "CLASSES", "PARAMETERS", "WEIGHTS", "WHAT IT IS")
+    rows = [(e.name, e.kind, e.classes, f"{e.parameters:.1f} M", e.weights, e.summary) for e in list_models()]
     print("\n".join(aligned([head, *rows])))
     return 0
 

@@ -10,7 +10,7 @@ from streamseg.pipeline.statistics import StreamStatistics
 
 def summary(statistics: Statistics) -> str:
     """What was done and what was lost, in a few lines of plain text."""
-    lines = [_frames(statistics), _objects(statistics)]
+    lines = [_frames(statistics), _regions(statistics) or _objects(statistics)]
     several = len(statistics.streams) > 1
     for stream in statistics.streams:
         if several:
@@ -44,12 +44,19 @@ def _frames(statistics: Statistics) -> str:
 
 def _objects(statistics: Statistics) -> str:
     if not statistics.objects:
-        return "no objects seen"
+        return "nothing seen"
     parts = []
     for name, count in statistics.objects.most_common():
         ids = statistics.identities[name]
         parts.append(f"{name} {count}" + (f" ({_count(ids, 'ID')})" if ids else ""))
     return "objects: " + ", ".join(parts)
+
+
+def _regions(statistics: Statistics) -> str:
+    """How much of the average frame each class covers."""
+    ranked = sorted(statistics.covered.items(), key=lambda item: -item[1])
+    parts = [f"{name} {share / statistics.frames:.1%}" for name, share in ranked]
+    return "regions, share of the frames: " + ", ".join(parts) if parts else ""
 
 
 def _losses(streams: list[StreamStatistics]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -11,50 +12,84 @@ from streamseg.errors import UserError
 from streamseg.models.checkpoint import Checkpoint
 
 CLASS_TENSOR = "roi_heads.box_predictor.cls_score.weight"
-# Tensors that together only this architecture has.
-MARKS = {
-    "street": {"backbone.stem.0.weight"},
-    "maskrcnn_resnet50_fpn_v2": {"backbone.body.conv1.weight", "roi_heads.box_head.5.weight"},
-    "maskrcnn_resnet50_fpn": {"backbone.body.conv1.weight", "roi_heads.box_head.fc6.weight"},
+BACKGROUND = ("__background__", "background")
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """How the weights of an architecture are told from others.
+
+    Attributes:
+        marks: Tensors that together only this architecture has.
+        class_tensor: The one with a row for each class and for background.
+    """
+
+    marks: frozenset[str]
+    class_tensor: str = CLASS_TENSOR
+
+
+ARCHITECTURES = {
+    "street": Architecture(frozenset({"backbone.stem.0.weight"})),
+    "maskrcnn_resnet50_fpn_v2": Architecture(frozenset({"backbone.body.conv1.weight", "roi_heads.box_head.5.weight"})),
+    "maskrcnn_resnet50_fpn": Architecture(frozenset({"backbone.body.conv1.weight", "roi_heads.box_head.fc6.weight"})),
+    "fcn_resnet50": Architecture(
+        frozenset({"backbone.conv1.weight", "classifier.0.weight", "classifier.4.weight"}), "classifier.4.weight"
+    ),
+    "deeplabv3_resnet50": Architecture(
+        frozenset({"backbone.conv1.weight", "classifier.0.project.0.weight"}), "classifier.4.weight"
+    ),
+    "lraspp_mobilenet_v3_large": Architecture(
+        frozenset({"backbone.0.0.weight", "classifier.cbr.0.weight"}), "classifier.low_classifier.weight"
+    ),
 }
 
 
 def architecture_of(checkpoint: Checkpoint) -> str:
-    """The registry's name of the architecture that the weights belong to.
+    """The registry's name of the architecture that the weights belong to: as the file says, else by its tensors.
 
     Raises:
         UserError: None of them.
     """
-    for name, marks in MARKS.items():
-        if marks <= checkpoint.tensors.keys():
+    stated = checkpoint.metadata.get("architecture")
+    if isinstance(stated, str) and stated in ARCHITECTURES:
+        return stated
+    for name, architecture in ARCHITECTURES.items():
+        if architecture.marks <= checkpoint.tensors.keys():
             return name
-    first = next(iter(checkpoint.tensors), "nothing")
-    known = ", ".join(MARKS)
-    raise UserError(f"{checkpoint.path}: not the weights of a known model (first tensor {first}); known are {known}")
+    first = f"architecture {stated!r}" if stated else f"first tensor {next(iter(checkpoint.tensors), 'nothing')}"
+    known = ", ".join(ARCHITECTURES)
+    raise UserError(f"{checkpoint.path}: not the weights of a known model ({first}); known are {known}")
 
 
-def class_count_of(checkpoint: Checkpoint) -> int:
+def class_count_of(checkpoint: Checkpoint, architecture: str) -> int:
     """Number of classes without background, read from the classifier's rows.
 
     Raises:
         UserError: There is no classifier.
     """
-    tensor = checkpoint.tensors.get(CLASS_TENSOR)
-    if tensor is None or tensor.ndim != 2 or len(tensor) < 2:
-        raise UserError(f"{checkpoint.path}: tensor {CLASS_TENSOR} is missing or has no classes; is this a Mask R-CNN?")
+    name = ARCHITECTURES[architecture].class_tensor
+    tensor = checkpoint.tensors.get(name)
+    if tensor is None or tensor.ndim < 2 or len(tensor) < 2:
+        raise UserError(f"{checkpoint.path}: tensor {name} is missing or has no classes; is this a {architecture}?")
     return len(tensor) - 1
 
 
-def class_names_for(checkpoint: Checkpoint, given: Sequence[str] | None, coco: Sequence[str] = ()) -> tuple[str, ...]:
+def class_names_for(
+    checkpoint: Checkpoint, architecture: str, given: Sequence[str] | None, coco: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Class names: those given, else those in the file, else COCO's where the count is COCO's, else numbers.
+
+    A list that begins with ``__background__`` is taken without it.
 
     Raises:
         UserError: The number of names is not the number of classes.
     """
-    count = class_count_of(checkpoint)
+    count = class_count_of(checkpoint, architecture)
     names = tuple(given) if given else checkpoint.class_names
     if names is None:
         return tuple(coco) if len(coco) == count else tuple(f"class {label}" for label in range(1, count + 1))
+    if len(names) == count + 1 and names[0] in BACKGROUND:
+        names = names[1:]
     if len(names) != count:
         origin = "--class-names gives" if given else "the file names"
         raise UserError(

@@ -5,25 +5,39 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
 
+import numpy as np
 import torch
 
-from streamseg.instances import Pasting
+from streamseg.instances import Instances, Pasting
+from streamseg.regions import Regions
+
+Kind = Literal["instances", "regions"]
+"""What a model finds: objects, each with its mask, or the class of every pixel."""
 
 
 @dataclass(frozen=True, slots=True)
 class DetectOptions:
-    """Which objects are wanted.
+    """What is wanted.
 
     Attributes:
-        score_threshold: Least score, 0 to 1; an object must be above it.
-        max_detections: Most objects per frame, best first.
+        score_threshold: Least score, 0 to 1; an object must be above it. Regions have no scores.
+        max_detections: Most objects per frame, best first. Regions are not counted.
         labels: Positions in the model's class names; None for all classes.
     """
 
     score_threshold: float = 0.5
     max_detections: int = 100
     labels: tuple[int, ...] | None = None
+
+
+class Answer(Protocol):
+    """What a network says of one image, on the model's device."""
+
+    def on_cpu(self, model: Model) -> Instances | Regions:
+        """The same as arrays."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,13 +56,31 @@ class Detections:
     labels: torch.Tensor
     masks: torch.Tensor
 
+    def on_cpu(self, model: Model) -> Instances:
+        """See :class:`Answer`."""
+        return Instances(
+            boxes=self.boxes.float().cpu().numpy(),
+            scores=self.scores.float().cpu().numpy(),
+            labels=self.labels.cpu().numpy(),
+            masks=self.masks.float().cpu().numpy(),
+            ids=np.zeros(len(self.labels), np.int64),
+            class_names=model.class_names,
+            pasting=model.pasting,
+        )
+
 
 class Network(torch.nn.Module, ABC):
-    """A network that finds objects."""
+    """A network that says what is where in images; one subclass for each kind of model.
+
+    Attributes:
+        kind: What it finds.
+    """
+
+    kind: ClassVar[Kind] = "instances"
 
     @abstractmethod
-    def detect(self, images: Sequence[torch.Tensor], options: DetectOptions) -> list[Detections]:
-        """Objects of each image, uint8 [3, H, W] RGB on the network's device; sizes may differ."""
+    def detect(self, images: Sequence[torch.Tensor], options: DetectOptions) -> Sequence[Answer]:
+        """What is in each image, uint8 [3, H, W] RGB on the network's device; sizes may differ."""
 
     @abstractmethod
     def resize_input(self, short_side: int, long_side: int) -> None:
@@ -76,3 +108,8 @@ class Model:
     reason: str
     pasting: Pasting = "torchvision"
     input_size: tuple[int, int] = (800, 1333)
+
+    @property
+    def kind(self) -> Kind:
+        """What it finds: ``"instances"`` or ``"regions"``."""
+        return self.network.kind

@@ -12,7 +12,7 @@ from streamseg.errors import UserError
 
 if TYPE_CHECKING:
     from streamseg.models.checkpoint import Checkpoint
-    from streamseg.models.model import Model
+    from streamseg.models.model import Kind, Model
 
 STREET = "street"
 GPU_DEFAULT = "maskrcnn_resnet50_fpn_v2"
@@ -24,6 +24,7 @@ class ModelEntry:
 
     Attributes:
         name: What ``--model`` takes.
+        kind: What it finds: ``"instances"`` (objects) or ``"regions"`` (the class of every pixel).
         summary: What it is, in a few words.
         classes: What it finds, in a few words.
         parameters: Millions of weights.
@@ -31,6 +32,7 @@ class ModelEntry:
     """
 
     name: str
+    kind: Kind
     summary: str
     classes: str
     parameters: float
@@ -45,11 +47,17 @@ def list_models() -> list[ModelEntry]:
         file = torchvision_zoo.cached_file(name)
         return f"cached at {file}" if file.is_file() else "fetched on first use"
 
-    resnet = "ResNet-50 FPN Mask R-CNN of torchvision"
+    def published(name: str, kind: Kind, summary: str, classes: str) -> ModelEntry:
+        return ModelEntry(name, kind, summary, classes, torchvision_zoo.parameters(name), state(name))
+
+    small, resnet = "small Mask R-CNN for two CPU cores", "ResNet-50 FPN Mask R-CNN of torchvision"
     return [
-        ModelEntry(STREET, "small Mask R-CNN for two CPU cores", "person, vehicle, cycle", 5.8, "in the package"),
-        ModelEntry("maskrcnn_resnet50_fpn", resnet, "80 COCO classes", 44.4, state("maskrcnn_resnet50_fpn")),
-        ModelEntry(GPU_DEFAULT, f"{resnet}, second recipe", "80 COCO classes", 46.4, state(GPU_DEFAULT)),
+        ModelEntry(STREET, "instances", small, "person, vehicle, cycle", 5.8, "in the package"),
+        published("maskrcnn_resnet50_fpn", "instances", resnet, "80 COCO classes"),
+        published(GPU_DEFAULT, "instances", f"{resnet}, second recipe", "80 COCO classes"),
+        published("fcn_resnet50", "regions", "ResNet-50 FCN of torchvision", "20 VOC classes"),
+        published("deeplabv3_resnet50", "regions", "ResNet-50 DeepLabV3 of torchvision", "20 VOC classes"),
+        published("lraspp_mobilenet_v3_large", "regions", "MobileNetV3 LR-ASPP of torchvision", "20 VOC classes"),
     ]
 
 
@@ -77,13 +85,13 @@ def load_model(
     if class_names:
         raise UserError("class names belong to a checkpoint; give --weights with --class-names")
     if model is not None:
-        return _LOADERS[model](None, None, "as asked for")
+        return _LOADERS[model](model, None, None, "as asked for")
     if not device.startswith("cuda"):
-        return _LOADERS[STREET](None, None, "the embedded model suits a CPU")
+        return _load_street(STREET, None, None, "the embedded model suits a CPU")
     try:
-        return _LOADERS[GPU_DEFAULT](None, None, "the most accurate one for a GPU")
+        return _load_mask_rcnn(GPU_DEFAULT, None, None, "the most accurate one for a GPU")
     except UserError as error:
-        return _LOADERS[STREET](None, None, f"embedded; {error}")
+        return _load_street(STREET, None, None, f"embedded; {error}")
 
 
 def _from_checkpoint(model: str | None, path: Path, class_names: Sequence[str] | None) -> Model:
@@ -92,11 +100,12 @@ def _from_checkpoint(model: str | None, path: Path, class_names: Sequence[str] |
 
     checkpoint = read_checkpoint(path)
     if model is None:
-        return _LOADERS[architecture_of(checkpoint)](checkpoint, class_names, "read from the checkpoint's tensors")
-    return _LOADERS[model](checkpoint, class_names, "as asked for")
+        name = architecture_of(checkpoint)
+        return _LOADERS[name](name, checkpoint, class_names, "read from the checkpoint")
+    return _LOADERS[model](model, checkpoint, class_names, "as asked for")
 
 
-def _load_street(checkpoint: Checkpoint | None, class_names: Sequence[str] | None, reason: str) -> Model:
+def _load_street(name: str, checkpoint: Checkpoint | None, class_names: Sequence[str] | None, reason: str) -> Model:
     from streamseg.models.checkpoint import read_checkpoint
     from streamseg.models.detect import MaskRCNNDetector
     from streamseg.models.fitting import class_names_for, load_into
@@ -108,7 +117,7 @@ def _load_street(checkpoint: Checkpoint | None, class_names: Sequence[str] | Non
     if checkpoint is None:
         with resources.as_file(resources.files("streamseg.models") / "weights" / "street.safetensors") as path:
             checkpoint = read_checkpoint(path)
-    names = class_names_for(checkpoint, class_names)
+    names = class_names_for(checkpoint, name, class_names)
     try:
         config = StreetConfig.from_dict(checkpoint.metadata.get("config", {}))
     except (TypeError, AttributeError) as error:
@@ -117,23 +126,18 @@ def _load_street(checkpoint: Checkpoint | None, class_names: Sequence[str] | Non
     load_into(network, checkpoint, optional=("semantic.",))
     fold_norms(network.eval())
     detector = MaskRCNNDetector(network).eval()
-    return Model(STREET, detector, names, origin, reason, input_size=(config.short_side, config.long_side))
+    return Model(name, detector, names, origin, reason, input_size=(config.short_side, config.long_side))
 
 
-def _load_torchvision(
-    name: str, checkpoint: Checkpoint | None, class_names: Sequence[str] | None, reason: str
-) -> Model:
+def _load_mask_rcnn(name: str, checkpoint: Checkpoint | None, class_names: Sequence[str] | None, reason: str) -> Model:
     from streamseg.models import torchvision_zoo
-    from streamseg.models.checkpoint import Checkpoint
     from streamseg.models.detect import MaskRCNNDetector
     from streamseg.models.fitting import class_names_for, load_into
     from streamseg.models.model import Model
 
-    coco = torchvision_zoo.coco_classes(name)
     origin = "COCO weights" if checkpoint is None else str(checkpoint.path)
-    if checkpoint is None:
-        checkpoint = Checkpoint(torchvision_zoo.cached_file(name), torchvision_zoo.coco_state(name), {})
-    names = class_names_for(checkpoint, class_names, coco)
+    checkpoint = checkpoint or torchvision_zoo.published(name)
+    names = class_names_for(checkpoint, name, class_names, torchvision_zoo.coco_classes(name))
     network = torchvision_zoo.build(name, len(names))
     checkpoint = torchvision_zoo.modernised(checkpoint)
     torchvision_zoo.match_norms(network, checkpoint)
@@ -141,12 +145,29 @@ def _load_torchvision(
     return Model(name, MaskRCNNDetector(network).eval(), names, origin, reason)
 
 
-def _torchvision_loader(name: str) -> Callable[[Checkpoint | None, Sequence[str] | None, str], Model]:
-    return lambda checkpoint, class_names, reason: _load_torchvision(name, checkpoint, class_names, reason)
+def _load_semantic(name: str, checkpoint: Checkpoint | None, class_names: Sequence[str] | None, reason: str) -> Model:
+    from streamseg.models import torchvision_zoo
+    from streamseg.models.fitting import class_names_for, load_into
+    from streamseg.models.model import Model
+    from streamseg.models.semantic import SemanticNetwork
+    from streamseg.regions import MOST_CLASSES
+
+    origin = "COCO weights" if checkpoint is None else str(checkpoint.path)
+    checkpoint = checkpoint or torchvision_zoo.published(name)
+    names = class_names_for(checkpoint, name, class_names, torchvision_zoo.coco_classes(name))
+    if len(names) > MOST_CLASSES:
+        raise UserError(f"{origin}: has {len(names)} classes; regions can have {MOST_CLASSES} at most")
+    network = torchvision_zoo.build(name, len(names))
+    load_into(network, checkpoint, optional=("aux_classifier.",))  # a second head that only training uses
+    semantic = SemanticNetwork(network, torchvision_zoo.transforms(name)).eval()
+    return Model(name, semantic, names, origin, reason, input_size=semantic.input_size)
 
 
-_LOADERS: dict[str, Callable[[Checkpoint | None, Sequence[str] | None, str], Model]] = {
+_LOADERS: dict[str, Callable[[str, Checkpoint | None, Sequence[str] | None, str], Model]] = {
     STREET: _load_street,
-    "maskrcnn_resnet50_fpn": _torchvision_loader("maskrcnn_resnet50_fpn"),
-    GPU_DEFAULT: _torchvision_loader(GPU_DEFAULT),
+    "maskrcnn_resnet50_fpn": _load_mask_rcnn,
+    GPU_DEFAULT: _load_mask_rcnn,
+    "fcn_resnet50": _load_semantic,
+    "deeplabv3_resnet50": _load_semantic,
+    "lraspp_mobilenet_v3_large": _load_semantic,
 }

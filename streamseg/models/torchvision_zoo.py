@@ -1,4 +1,4 @@
-"""torchvision's own Mask R-CNNs, with its COCO weights or anybody's."""
+"""torchvision's own Mask R-CNNs and semantic networks, with its COCO weights or anybody's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torchvision.models import detection
+from torchvision.models import detection, segmentation
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
 from streamseg.errors import UserError
@@ -28,10 +28,19 @@ BUILDERS = {
         detection.maskrcnn_resnet50_fpn_v2,
         detection.MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1,
     ),
+    "fcn_resnet50": (segmentation.fcn_resnet50, segmentation.FCN_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1),
+    "deeplabv3_resnet50": (
+        segmentation.deeplabv3_resnet50,
+        segmentation.DeepLabV3_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1,
+    ),
+    "lraspp_mobilenet_v3_large": (
+        segmentation.lraspp_mobilenet_v3_large,
+        segmentation.LRASPP_MobileNet_V3_Large_Weights.COCO_WITH_VOC_LABELS_V1,
+    ),
 }
 
 
-def build(name: str, classes: int) -> GeneralizedRCNN:
+def build(name: str, classes: int) -> Any:
     """The architecture ``name`` with random weights and ``classes`` classes besides background."""
     builder, _ = BUILDERS[name]
     return builder(weights=None, weights_backbone=None, num_classes=classes + 1)
@@ -64,6 +73,18 @@ def match_norms(network: GeneralizedRCNN, checkpoint: Checkpoint) -> None:
             module.eps = 0.0
 
 
+def transforms(name: str) -> Any:
+    """What the COCO weights expect to be done to an image; of the semantic networks a ``SemanticSegmentation``."""
+    _, weights = BUILDERS[name]
+    return weights.transforms()
+
+
+def parameters(name: str) -> float:
+    """Millions of weights in the file of COCO weights."""
+    _, weights = BUILDERS[name]
+    return weights.meta["num_params"] / 1e6
+
+
 def coco_classes(name: str) -> tuple[str, ...]:
     """The names that the COCO weights come with; gaps in COCO's numbering are called ``N/A``."""
     _, weights = BUILDERS[name]
@@ -74,6 +95,11 @@ def cached_file(name: str) -> Path:
     """Where torchvision keeps, or would keep, the COCO weights."""
     _, weights = BUILDERS[name]
     return Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[-1]
+
+
+def published(name: str) -> Checkpoint:
+    """The COCO weights, see :func:`coco_state`."""
+    return Checkpoint(cached_file(name), coco_state(name), {})
 
 
 def coco_state(name: str) -> dict[str, Any]:

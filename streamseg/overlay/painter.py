@@ -1,4 +1,4 @@
-"""Draws the objects of a frame on a copy of it."""
+"""Draws the objects or regions of a frame on a copy of it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import numpy as np
 
 from streamseg.frame import Frame
 from streamseg.instances import Instances
-from streamseg.overlay.palette import Colour, colour_of
+from streamseg.overlay import regions as region_ops
+from streamseg.overlay.palette import SHADE, Colour, colour_of
 from streamseg.overlay.text import Layout, Lettering
+from streamseg.regions import Regions
+from streamseg.result import Found
 
-_SHADE = (20, 20, 20)  # under outlines and boxes, so that a bright line shows on a bright wall
 _WIDEST = 3.0  # widths of an object that its plate may take
 
 
@@ -26,7 +28,7 @@ class Painter:
         show_boxes: Draw each box.
         show_labels: Write the class name.
         show_ids: Write the identity, where there is one.
-        show_scores: Write the score, in per cent.
+        show_scores: Write the score, in per cent; of a region, how much of the frame it covers.
 
     Raises:
         ValueError: ``mask_opacity`` is not between 0 and 1.
@@ -43,30 +45,45 @@ class Painter:
         if not 0 <= self.mask_opacity <= 1:
             raise ValueError(f"mask_opacity is between 0 and 1, not {self.mask_opacity}")
 
-    def paint(self, frame: Frame, instances: Instances) -> np.ndarray:
-        """Draw ``instances`` on a copy of ``frame``.
-
-        Large objects come first, so that small ones in front of them stay visible; plates come last. Beyond the
-        boxes (and the one cell around them that the torchvision rule adds), only the width of a line and the plates
-        are touched.
+    def paint(self, frame: Frame, found: Found) -> np.ndarray:
+        """Draw ``found`` on a copy of ``frame``.
 
         Returns:
             uint8 [H, W, 3], RGB, C-contiguous; a new array, whatever the options.
         """
         image = frame.image.copy()
+        line = max(1, round(frame.height / 540))
+        if isinstance(found, Regions):
+            self._paint_regions(image, found, line)
+        else:
+            self._paint_instances(image, found, line)
+        return image
+
+    def _paint_regions(self, image: np.ndarray, regions: Regions, line: int) -> None:
+        region_ops.tint(image, regions, self.mask_opacity)
+        if self.show_outlines:
+            region_ops.outline(image, regions, line)
+        region_ops.write(image, regions, self.show_labels, self.show_scores)
+
+    def _paint_instances(self, image: np.ndarray, instances: Instances, line: int) -> None:
+        """Masks, outlines and boxes, then the plates.
+
+        Large objects come first, so that small ones in front of them stay visible; plates come last. Beyond the
+        boxes (and the one cell around them that the torchvision rule adds), only the width of a line and the plates
+        are touched.
+        """
+        height, width = image.shape[:2]
         boxes = instances.boxes
         order = np.argsort(-(boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), kind="stable")
         colours = [colour_of(int(i), int(label)) for i, label in zip(instances.ids, instances.labels, strict=True)]
-        line = max(1, round(frame.height / 540))
         for index in order:
             self._paint_shape(image, instances, int(index), colours[index], line)
-        lettering, layout = Lettering.for_height(frame.height), Layout(frame.height, frame.width)
+        lettering, layout = Lettering.for_height(height), Layout(height, width)
         for index in order:
             text = self._text(instances, int(index), lettering)
             if text:
                 corner = layout.place(boxes[index], lettering.plate(text))
                 lettering.write(image, text, corner, colours[index])
-        return image
 
     def _paint_shape(self, image: np.ndarray, instances: Instances, index: int, colour: Colour, line: int) -> None:
         height, width = image.shape[:2]
@@ -80,7 +97,7 @@ class Painter:
         if self.show_boxes:
             x0, y0, x1, y1 = np.round(np.clip(instances.boxes[index], -height - width, 2 * (height + width))).tolist()
             corners = (int(x0), int(y0)), (int(x1) - 1, int(y1) - 1)
-            cv2.rectangle(image, *corners, _SHADE, line + 2)
+            cv2.rectangle(image, *corners, SHADE, line + 2)
             cv2.rectangle(image, *corners, colour, line)
 
     def _text(self, instances: Instances, index: int, lettering: Lettering) -> str:
@@ -117,5 +134,5 @@ def _tint(region: np.ndarray, inside: np.ndarray, colour: Colour, opacity: float
 
 def _outline(image: np.ndarray, inside: np.ndarray, corner: tuple[int, int], colour: Colour, line: int) -> None:
     borders, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=corner)
-    cv2.drawContours(image, borders, -1, _SHADE, line + 2, cv2.LINE_AA)
+    cv2.drawContours(image, borders, -1, SHADE, line + 2, cv2.LINE_AA)
     cv2.drawContours(image, borders, -1, colour, line, cv2.LINE_AA)

@@ -7,6 +7,9 @@ from functools import lru_cache
 
 Colour = tuple[int, int, int]
 
+SHADE: Colour = (20, 20, 20)
+"""Under outlines and boxes, so that a bright line shows on a bright wall."""
+
 _GOLDEN_RATIO = 0.6180339887498949
 _TONES = ((0.75, 1.0), (0.95, 0.85), (0.5, 1.0))  # saturation and value, in turn
 

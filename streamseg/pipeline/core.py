@@ -14,7 +14,7 @@ from streamseg.errors import StageError, UserError
 from streamseg.pipeline import stages
 from streamseg.pipeline.channel import Channel, Ended
 from streamseg.pipeline.intake import Intake
-from streamseg.pipeline.stages import Delivery, Found, Segment, Stage, Track, Writer
+from streamseg.pipeline.stages import Delivery, Segment, Segmented, Stage, Track, Writer
 from streamseg.pipeline.statistics import Statistics
 from streamseg.result import Paint, Result
 from streamseg.sinks import Sink, StopRequested
@@ -49,9 +49,9 @@ class Pipeline:
 
     Args:
         sources: Open sources; the pipeline closes them.
-        segment: Finds the objects of a batch of pictures.
-        paint: Draws the objects on a frame; called only where a sink or the caller wants pictures.
-        tracks: One tracker's ``update`` per source; None for no identities.
+        segment: Finds the objects or regions of a batch of pictures.
+        paint: Draws them on a frame; called only where a sink or the caller wants pictures.
+        tracks: One tracker's ``update`` per source; None for no identities; regions get none.
         outlets: Sinks to feed; the pipeline opens and closes them. Those that need the main thread are served by the
             thread that runs or iterates the pipeline.
         batch_size: Most frames that the model sees at once.
@@ -183,8 +183,8 @@ class Pipeline:
         """Build the queues and the threads between them, and let them go."""
         self.statistics.start()
         count = len(self._sources)
-        found: list[Channel[Found]] = [Channel(self._queue_length) for _ in range(count)]
-        tracked: list[Channel[Found]] = [Channel(self._queue_length) for _ in range(count)]
+        found: list[Channel[Segmented]] = [Channel(self._queue_length) for _ in range(count)]
+        tracked: list[Channel[Segmented]] = [Channel(self._queue_length) for _ in range(count)]
         behind = [outlet for outlet in self._outlets if not outlet.sink.on_main_thread]
         inboxes: list[Channel[Delivery]] = [
             Channel(self._queue_length, givers=len(self._streams(outlet))) for outlet in behind

@@ -14,17 +14,17 @@ from streamseg.instances import Instances
 from streamseg.pipeline.channel import Channel
 from streamseg.pipeline.intake import Intake, Ticket
 from streamseg.pipeline.statistics import Statistics
-from streamseg.result import Paint, Result
+from streamseg.result import Found, Paint, Result
 from streamseg.sinks import Sink, StopRequested
 from streamseg.sources import Source
 
-Segment = Callable[[Sequence[np.ndarray]], Sequence[Instances]]
-"""Pictures (uint8 [H, W, 3] RGB, of any sizes) in, the objects of each out."""
+Segment = Callable[[Sequence[np.ndarray]], Sequence[Found]]
+"""Pictures (uint8 [H, W, 3] RGB, of any sizes) in, the objects or regions of each out."""
 
 Track = Callable[[Instances, float, tuple[int, int]], Instances]
 """Objects of one frame, its time in seconds, its (height, width) in; the same objects with identities out."""
 
-Found = tuple[Ticket, Instances]
+Segmented = tuple[Ticket, Found]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,8 +89,8 @@ def read(source: Source, stream: int, stride: int, intake: Intake, stage: Stage)
         source.close()
 
 
-def segment(intake: Intake, size: int, find: Segment, outboxes: Sequence[Channel[Found]], stage: Stage) -> None:
-    """Find the objects, batch by batch, and sort them by source."""
+def segment(intake: Intake, size: int, find: Segment, outboxes: Sequence[Channel[Segmented]], stage: Stage) -> None:
+    """Find what is in the frames, batch by batch, and sort it by source."""
     still_open = set(range(len(outboxes)))
     try:
         with stage.reported():
@@ -98,9 +98,9 @@ def segment(intake: Intake, size: int, find: Segment, outboxes: Sequence[Channel
                 batch, ended = taken
                 if batch:
                     with stage.work():
-                        found = find([ticket.frame.image for ticket in batch])
-                    for ticket, instances in zip(batch, found, strict=True):
-                        outboxes[ticket.stream].put((ticket, instances))
+                        results = find([ticket.frame.image for ticket in batch])
+                    for ticket, found in zip(batch, results, strict=True):
+                        outboxes[ticket.stream].put((ticket, found))
                 for stream in ended:
                     outboxes[stream].close()
                     still_open.discard(stream)
@@ -109,15 +109,15 @@ def segment(intake: Intake, size: int, find: Segment, outboxes: Sequence[Channel
             outboxes[stream].close()
 
 
-def follow(track: Track | None, inbox: Channel[Found], outbox: Channel[Found], stage: Stage) -> None:
-    """Give the objects of one source their identities."""
+def follow(track: Track | None, inbox: Channel[Segmented], outbox: Channel[Segmented], stage: Stage) -> None:
+    """Give the objects of one source their identities; regions have none."""
     try:
         with stage.reported():
-            for ticket, instances in inbox:
-                if track is not None:
+            for ticket, found in inbox:
+                if track is not None and isinstance(found, Instances):
                     with stage.work():
-                        instances = track(instances, ticket.frame.seconds, (ticket.frame.height, ticket.frame.width))
-                if not outbox.put((ticket, instances)):
+                        found = track(found, ticket.frame.seconds, (ticket.frame.height, ticket.frame.width))
+                if not outbox.put((ticket, found)):
                     break
     finally:
         inbox.leave()
@@ -125,17 +125,17 @@ def follow(track: Track | None, inbox: Channel[Found], outbox: Channel[Found], s
 
 
 def picture(
-    paint: Paint, wanted: bool, inbox: Channel[Found], outboxes: Sequence[Channel[Delivery]], stage: Stage
+    paint: Paint, wanted: bool, inbox: Channel[Segmented], outboxes: Sequence[Channel[Delivery]], stage: Stage
 ) -> None:
-    """Draw the objects of one source where a sink wants pictures, and pass the results on."""
+    """Draw what was found in one source where a sink wants pictures, and pass the results on."""
     try:
         with stage.reported():
-            for ticket, instances in inbox:
-                result = Result(ticket.frame, instances, paint)
+            for ticket, found in inbox:
+                result = Result(ticket.frame, found, paint)
                 if wanted:
                     with stage.work():
                         result.annotated()
-                stage.statistics.found(ticket.stream, instances)
+                stage.statistics.found(ticket.stream, found)
                 for outbox in outboxes:
                     outbox.put(Delivery(result, ticket.stream, ticket.born))
     finally:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from streamseg.frame import StreamInfo
 from streamseg.instances import Instances
+from streamseg.result import Found
 
 
 @dataclass(slots=True)
@@ -81,6 +82,7 @@ class Statistics:
         streams: One entry per source.
         objects: Objects found, summed over all frames, by class name.
         identities: Distinct objects by class name, each under the class it was first seen with.
+        covered: How much of a frame the regions of a class cover, 0 to 1, summed over all frames, by class name.
         busy: Seconds that each stage worked, waiting excluded, by the stage's name.
         notes: What the sinks had to say, for example which files they wrote.
     """
@@ -89,6 +91,7 @@ class Statistics:
         self.streams = [StreamStatistics(info, _expected(info, stride, max_frames)) for info in infos]
         self.objects: Counter[str] = Counter()
         self.identities: Counter[str] = Counter()
+        self.covered: defaultdict[str, float] = defaultdict(float)
         self.busy: dict[str, float] = defaultdict(float)
         self.notes: list[str] = []
         self._ids = [IdCounter() for _ in infos]
@@ -138,8 +141,19 @@ class Statistics:
             with self._lock:
                 self.busy[stage] += spent
 
-    def found(self, stream: int, instances: Instances) -> None:
-        """Count a processed frame of source ``stream`` and its objects."""
+    def found(self, stream: int, found: Found) -> None:
+        """Count a processed frame of source ``stream`` and what is in it."""
+        if isinstance(found, Instances):
+            self._objects(stream, found)
+        else:
+            shares = list(zip(found.names, found.shares, strict=True))
+            with self._lock:
+                for name, share in shares:
+                    self.covered[name] += float(share)
+        with self._lock:
+            self.streams[stream].frames += 1
+
+    def _objects(self, stream: int, instances: Instances) -> None:
         names = instances.names
         fresh = [
             name
@@ -147,7 +161,6 @@ class Statistics:
             if identity > 0 and self._ids[stream].add(int(identity))
         ]
         with self._lock:
-            self.streams[stream].frames += 1
             self.objects.update(names)
             self.identities.update(fresh)
 

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from streamseg.errors import UserError
 from streamseg.frame import StreamInfo
+from streamseg.regions import Regions
 from streamseg.result import Result
 from streamseg.sinks.base import StopRequested
 from streamseg.sinks.staging import Staged, cannot_write, check_file
@@ -30,7 +31,11 @@ def check(path: str | os.PathLike[str], sources: Sequence[str] = (), *, overwrit
 
 
 def record(result: Result, *, with_source: bool = False) -> dict[str, Any]:
-    """One frame's record: ``frame``, ``pts`` in seconds, ``instances``; boxes in pixels, masks as COCO run lengths."""
+    """One frame's record: ``frame``, ``pts`` in seconds, ``instances``; boxes in pixels, masks as COCO run lengths.
+
+    A model that finds regions adds ``regions``: for each class that occurs its ``label``, its ``share`` of the frame (0
+    to 1) and its ``mask``. ``instances`` is then there and empty, for programs that read objects from any record.
+    """
     frame, found = result.frame, result.instances
     masks = found.to_rle(frame.height, frame.width)
     line: dict[str, Any] = {"frame": frame.index, "pts": round(frame.seconds, 6)}
@@ -46,7 +51,16 @@ def record(result: Result, *, with_source: bool = False) -> dict[str, Any]:
         }
         for place, label in enumerate(found.names)
     ]
+    if result.regions is not None:
+        line["regions"] = _regions(result.regions)
     return line
+
+
+def _regions(found: Regions) -> list[dict[str, Any]]:
+    return [
+        {"label": label, "share": round(float(share), 4), "mask": mask}
+        for label, share, mask in zip(found.names, found.shares, found.to_rle(), strict=True)
+    ]
 
 
 class RecordsSink:

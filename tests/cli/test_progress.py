@@ -101,6 +101,13 @@ def test_the_summary_tells_what_was_seen_and_lost():
     ]
 
 
+def test_the_summary_tells_what_the_regions_cover():
+    statistics = statistics_of(RECORDED)
+    statistics.streams[0].frames = 4
+    statistics.covered.update({"car": 0.1, "road": 1.3})
+    assert summary(statistics).splitlines()[1] == "regions, share of the frames: road 32.5%, car 2.5%"
+
+
 def test_a_summary_of_nothing():
     statistics = statistics_of(RECORDED)
-    assert summary(statistics).splitlines() == ["0 frames in 0.0 s (0.0 fps)", "no objects seen", "lost: nothing"]
+    assert summary(statistics).splitlines() == ["0 frames in 0.0 s (0.0 fps)", "nothing seen", "lost: nothing"]

@@ -74,7 +74,7 @@ def put(name, tensor):
         (put("extra.weight", torch.zeros(1)), "tensor extra.weight has no place"),
         (put("rpn.head.cls_logits.bias", torch.full((6,), float("nan"))), "rpn.head.cls_logits.bias holds values"),
         (drop(CLASS_TENSOR), f"tensor {CLASS_TENSOR} is missing"),
-        (drop("backbone.stem.0.weight"), "not the weights of a known model"),
+        (drop("backbone.stem.0.weight"), "tensor backbone.stem.0.weight is missing"),
     ],
 )
 def test_what_does_not_fit_is_named(tmp_path, change, message):

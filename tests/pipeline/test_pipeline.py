@@ -19,7 +19,7 @@ from streamseg.errors import StageError, UserError
 from streamseg.frame import Frame, StreamInfo
 from streamseg.instances import Instances
 from streamseg.pipeline import Outlet, Pipeline
-from streamseg.result import Result
+from streamseg.result import Found, Result
 from streamseg.sinks import StopRequested
 
 PATIENT = 20.0
@@ -114,7 +114,7 @@ def counting_tracker() -> Callable[[Instances, float, tuple[int, int]], Instance
     return lambda instances, seconds, size: instances.with_ids(np.full(len(instances), next(seen)))
 
 
-def plain(frame: Frame, instances: Instances) -> np.ndarray:
+def plain(frame: Frame, found: Found) -> np.ndarray:
     return frame.image + 1
 
 
@@ -290,7 +290,13 @@ def test_a_sink_can_ask_for_the_end(main):
 def test_stopping_writes_what_was_found_and_ends(live):
     sink = FakeSink()
     pipeline = make([FakeSource("a", None, live=live, pace=0.001)], [sink], batch_size=3)
-    threading.Timer(0.1, pipeline.stop).start()
+
+    def stop_soon() -> None:
+        while not sink.results:
+            time.sleep(0.005)
+        pipeline.stop()
+
+    threading.Thread(target=stop_soon, daemon=True).start()
     statistics = bounded(pipeline.run)
     assert sink.closed == [True]
     assert len(sink.results) == statistics.frames > 0

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from streamseg.frame import StreamInfo
 from streamseg.instances import Instances
 from streamseg.pipeline.statistics import IdCounter, Statistics
+from streamseg.regions import Regions
 
 
 def info(live: bool = False, **known) -> StreamInfo:
@@ -44,6 +45,17 @@ def test_objects_are_counted_by_class_and_identity():
     assert statistics.objects == {"person": 3, "vehicle": 3}
     assert statistics.identities == {"person": 1, "vehicle": 2}
     assert statistics.frames == 3
+
+
+def test_regions_are_added_up_by_the_share_that_they_cover():
+    statistics = Statistics([info(), info()])
+    labels = np.zeros((4, 5), np.uint8)
+    labels[:2] = 2
+    labels[2, :4] = 1
+    for stream, part in ((0, labels), (0, labels[:2]), (1, labels[3:])):
+        statistics.found(stream, Regions(part, ("road", "car")))
+    assert statistics.covered == pytest.approx({"road": 0.2, "car": 1.5})
+    assert statistics.frames == 3 and not statistics.objects and not statistics.identities
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,10 @@ from pycocotools import mask as coco
 from streamseg.errors import UserError
 from streamseg.frame import Frame, StreamInfo
 from streamseg.instances import Instances
+from streamseg.regions import Regions
 from streamseg.result import Result
 from streamseg.sinks import RecordsSink, Sink
+from streamseg.sinks.records import record
 
 INFO = StreamInfo("a.mp4", 64, 48, Fraction(1, 30))
 
@@ -59,6 +61,20 @@ def test_a_line_is_as_promised(tmp_path):
     mask = thing.pop("mask")
     assert thing == {"id": 1, "label": "véhicule", "score": 0.9877, "box": [4.12, 8.0, 20.5, 30.99]}
     assert np.array_equal(coco.decode(mask).astype(bool), result_of(1).instances.to_masks(48, 64)[0])
+
+
+@pytest.mark.parametrize("with_source", [False, True])
+def test_regions_come_class_by_class_beside_no_objects(with_source):
+    labels = np.zeros((48, 64), np.uint8)
+    labels[24:, :32], labels[40:, 60:] = 3, 1
+    frame = Frame(np.zeros((48, 64, 3), np.uint8), 7, 7, Fraction(1, 30), "a.mp4")
+    line = record(Result(frame, Regions(labels, ("road", "car", "tree")), None), with_source=with_source)
+    assert list(line) == ["frame", "pts", *["source"] * with_source, "instances", "regions"]
+    assert line["instances"] == []
+    assert [(each["label"], each["share"]) for each in line["regions"]] == [("road", 0.0104), ("tree", 0.25)]
+    for each, label in zip(line["regions"], (1, 3), strict=True):
+        assert set(each) == {"label", "share", "mask"}
+        assert np.array_equal(coco.decode(each["mask"]), labels == label)
 
 
 def test_several_streams_share_one_file(tmp_path):
