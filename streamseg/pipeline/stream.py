@@ -67,7 +67,8 @@ def open(source: Spec | Sequence[Spec], **settings: Any) -> Stream:
         settings: Any other setting by its name, see ``streamseg.Settings``; ``config`` names a TOML file with more.
 
     Returns:
-        A stream of ``streamseg.Result``; use it in ``with``.
+        A stream of ``streamseg.Result``; use it in ``with``. Models that find objects fill ``result.instances``, those
+        that find regions ``result.regions``.
 
     Raises:
         UserError: A source, an output, a setting or the model is not to be had; the text is one line that says what
