@@ -64,7 +64,7 @@ class Augmentation:
         strength = config.colour
         colour = [v2.ColorJitter(strength, strength, strength), Tint(strength)] if strength > 0 else []
         noise = v2.RandomChoice([v2.GaussianNoise(sigma=sigma / 255) for sigma in NOISE])
-        degrade = v2.RandomChoice([v2.GaussianBlur(7, (0.5, 1.5)), noise])
+        degrade = v2.RandomChoice([v2.GaussianBlur(5, (0.5, 1.25)), noise])
         self._look = v2.Compose([*colour, v2.RandomApply([degrade], config.degrade)])
 
     def __call__(self, sample: Sample, donor: Sample | None, random: np.random.Generator) -> Sample:
@@ -77,15 +77,14 @@ class Augmentation:
         """
         with _torch_draws_from(random):
             moved = self._geometry(_to_tensors(sample))
-        # From here on the planes lie one after the other, as torch wants them: turning them over takes its time.
-        image = moved["image"].contiguous().permute(1, 2, 0).numpy()
-        masks, ignore = moved["masks"].numpy(), moved["ignore"].numpy()
-        result = Sample(image, masks, sample.labels, ignore, sample.labelled)
-        if donor is not None:
-            result = paste_objects(result, donor, self.config.paste_max, random)
-        with _torch_draws_from(random):
-            image = self._look(Image(torch.from_numpy(result.image).permute(2, 0, 1)))
-        result.image = image.permute(1, 2, 0).numpy()
+            # From here on the planes lie one after the other, as torch wants them: turning them over takes its time.
+            image = moved["image"].contiguous().permute(1, 2, 0).numpy()
+            masks, ignore = moved["masks"].numpy(), moved["ignore"].numpy()
+            result = Sample(image, masks, sample.labels, ignore, sample.labelled)
+            if donor is not None:
+                result = paste_objects(result, donor, self.config.paste_max, random)
+            changed = self._look(Image(torch.from_numpy(result.image).permute(2, 0, 1)))
+        result.image = changed.permute(1, 2, 0).numpy()
         return result
 
 
@@ -141,15 +140,17 @@ class FocusedCrop(v2.Transform):
         if not inpt.numel():
             return Mask(inpt.new_zeros((0, self.config.height, self.config.width)))
         part = F.resized_crop(inpt, **params["crop"], antialias=True)
+        if not any(params["padding"]):
+            return part
         return F.pad(part, params["padding"], fill=list(PADDING) if isinstance(inpt, Image) else 0)
 
 
 def _middle_of_one(masks: torch.Tensor) -> tuple[float, float] | None:
-    """Mean row and column of one of the objects; None now and then, or where it has no pixels."""
+    """The middle (row, column) of one of the objects; None now and then, or where it has no pixels."""
     if not len(masks) or _uniform(0, 1) >= FOCUSED:
         return None
-    moments = cv2.moments(masks[_below(len(masks))].numpy(), binaryImage=True)
-    return (moments["m01"] / moments["m00"], moments["m10"] / moments["m00"]) if moments["m00"] else None
+    left, top, width, height = cv2.boundingRect(masks[_below(len(masks))].numpy())
+    return (top + height / 2, left + width / 2) if width else None
 
 
 def _window(size: int, scale: float, canvas: int, focus: float | None) -> tuple[int, int, int, int]:
