@@ -26,10 +26,12 @@ def print_data(report: DataReport, confusion: bool, where: str) -> None:
     """A model on a data set; ``where`` it ran is told beside the speed."""
     if report.mask:
         _print_precision(report.mask, report.box)
-    if confusion and report.confusion is not None:
-        rows = zip((*report.class_names, "nothing there"), report.confusion.tolist(), strict=True)
-        title = f"Objects with a score of {report.score_threshold:g} or more: rows are truth, columns the model"
-        _print(title, (*report.class_names, "missed"), ((name, map(str, counts)) for name, counts in rows))
+    if confusion:
+        table = report.confusion
+        rows = zip(table.rows, table.counts.tolist(), strict=True)
+        scores = f" with scores from {report.score_threshold:g}" if table.things == "objects" else ""
+        title = f"Numbers of {table.things}{scores}: rows are the truth, columns the model"
+        _print(title, table.columns, ((name, map(str, counts)) for name, counts in rows))
     _print_semantic(report.semantic)
     print(f"{report.images} pictures; {report.median_ms:.0f} ms each, 95 % within {report.p95_ms:.0f} ms ({where})")
 
@@ -44,14 +46,6 @@ def print_video(report: VideoReport) -> None:
 
 def data_json(report: DataReport, data: CocoData, facts: dict[str, Any]) -> str:
     """The same for programs; ``facts`` come first."""
-    confusion = None
-    if report.confusion is not None:
-        confusion = {
-            "rows": [*report.class_names, "nothing there"],
-            "columns": [*report.class_names, "missed"],
-            "score_threshold": report.score_threshold,
-            "counts": report.confusion.tolist(),
-        }
     return _json(
         {
             **facts,
@@ -59,7 +53,8 @@ def data_json(report: DataReport, data: CocoData, facts: dict[str, Any]) -> str:
             "unknown": report.unknown,
             **_precisions(report.mask, report.box),
             "semantic": asdict(report.semantic),
-            "confusion": confusion,
+            "score_threshold": report.score_threshold,
+            "confusion": {**asdict(report.confusion), "counts": report.confusion.counts.tolist()},
             "worst": [{"file_name": data.images[one.index]["file_name"], "note": one.note} for one in report.worst],
             "milliseconds": {"median": report.median_ms, "p95": report.p95_ms},
         }

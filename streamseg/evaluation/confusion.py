@@ -11,6 +11,23 @@ from pycocotools import mask as coco_mask
 from streamseg.evaluation.truth import Entry, Id
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ConfusionTable:
+    """Which class things were taken for.
+
+    Attributes:
+        things: What was counted: ``"objects"`` or ``"pixels"``.
+        rows: What they are: class names and ``"nothing there"``, or for pixels ``"background"`` and class names.
+        columns: What they were taken for: class names and ``"missed"``, or as ``rows``.
+        counts: int64 [rows, columns].
+    """
+
+    things: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    counts: np.ndarray
+
+
 @dataclass(frozen=True, slots=True)
 class Mistakes:
     """What went wrong in one picture, in objects.
@@ -87,6 +104,11 @@ class Confusion:
         new = self.counts - before
         inside = new[:nothing, :nothing]
         return Mistakes(int(new[:, nothing].sum()), int(new[nothing].sum()), int(inside.sum() - inside.trace()))
+
+    def table(self) -> ConfusionTable:
+        """The counts so far."""
+        rows, columns = (*self.class_names, "nothing there"), (*self.class_names, "missed")
+        return ConfusionTable("objects", rows, columns, self.counts)
 
     def _match(self, overlap: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """The object that each prediction takes, -1 for none."""

@@ -61,9 +61,8 @@ def write_page(
     body += _charts([line_chart(curve.title, curve.x_label, curve.series) for curve in curves])
     if report is not None and report.curves:
         body += ["<h2>Precision over recall, masks at IoU 0.50</h2>", *_charts(_precision_recall(report))]
-    if report is not None and report.confusion is not None:
-        body += ["<h2>What was taken for what</h2>", _confusion_table(report, report.confusion)]
     if report is not None:
+        body += ["<h2>What was taken for what</h2>", _confusion_table(report)]
         body += ["<h2>Pixels</h2>", _semantic_table(report)]
     if report is not None and data is not None:
         body += _pictures(report, data)
@@ -105,19 +104,19 @@ def _precision_recall(report: DataReport) -> Iterable[str]:
         yield line_chart("", "recall", series, (0, 1), (0, 1))
 
 
-def _confusion_table(report: DataReport, table: np.ndarray) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in (*report.class_names, "missed"))
+def _confusion_table(report: DataReport) -> str:
+    table = report.confusion
+    head = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
     rows = []
-    for name, counts in zip((*report.class_names, "nothing there"), table.tolist(), strict=True):
+    for name, counts in zip(table.rows, table.counts.tolist(), strict=True):
         whole = sum(counts) or 1
         cells = "".join(f'<td style="--share:{100 * count / whole:.0f}%">{count}</td>' for count in counts)
         rows.append(f"<tr><th>{escape(name)}</th>{cells}</tr>")
-    return (
-        f"<p>Objects. Rows are the truth, columns what the model said with a score of {report.score_threshold:g} or"
-        " more, matched at mask IoU 0.50.</p>"
-        f'<div class="wide"><table class="confusion"><tr><th>truth \\ model</th>{head}</tr>{"".join(rows)}</table>'
-        "</div>"
-    )
+    note = f"Numbers of {table.things}: rows are the truth, columns what the model said."
+    if table.things == "objects":
+        note += f" Scores from {report.score_threshold:g}, matched at mask IoU 0.50."
+    inside = f"<tr><th>truth \\ model</th>{head}</tr>{''.join(rows)}"
+    return f'<p>{note}</p><div class="wide"><table class="confusion">{inside}</table></div>'
 
 
 def _semantic_table(report: DataReport) -> str:

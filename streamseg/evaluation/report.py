@@ -10,7 +10,7 @@ import numpy as np
 
 from streamseg.errors import UserError
 from streamseg.evaluation.coco import Figures, Precision, average_precision
-from streamseg.evaluation.confusion import Confusion
+from streamseg.evaluation.confusion import Confusion, ConfusionTable
 from streamseg.evaluation.semantic import SemanticFigures, SemanticScore, paint_results, paint_truth
 from streamseg.evaluation.truth import Entry, Id, picture_truth
 from streamseg.instances import Instances
@@ -51,7 +51,7 @@ class DataReport:
         box: Likewise of boxes.
         curves: Precision at mask IoU 0.50 for recall 0, 0.01, …, 1 by class name, float64 [101].
         score_threshold: Least score of what counts as found in confusion table, class maps and pictures.
-        confusion: int64 [C + 1, C + 1], see :class:`streamseg.evaluation.confusion.Confusion`; None for regions.
+        confusion: Which class objects, or for regions pixels, were taken for.
         semantic: Intersection over union and accuracy of pixels; objects are painted into class maps.
         worst: The pictures with most mistakes, worst first; those without any are not among them.
         median_ms: Median milliseconds of the model for one picture, everything from array to instances.
@@ -66,7 +66,7 @@ class DataReport:
     box: dict[str, Precision]
     curves: dict[str, np.ndarray]
     score_threshold: float
-    confusion: np.ndarray | None
+    confusion: ConfusionTable
     semantic: SemanticFigures
     worst: tuple[WorstPicture, ...]
     median_ms: float
@@ -116,7 +116,7 @@ def evaluate_data(
         box=boxes.precision,
         curves=masks.curves,
         score_threshold=score_threshold,
-        confusion=tally.confusion.counts if objects else None,
+        confusion=(tally.confusion if objects else tally.semantic).table(),
         semantic=tally.semantic.figures(),
         worst=tally.worst(),
         median_ms=1000 * float(np.median(seconds)),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from streamseg.evaluation.confusion import ConfusionTable
 from streamseg.evaluation.truth import Entry, Id
 
 BACKGROUND = "background"
@@ -72,6 +73,10 @@ class SemanticScore:
         counts = np.bincount(pairs, minlength=size * size).reshape(size, size)
         self.counts += counts
         return _share(counts.trace(), counts.sum())
+
+    def table(self) -> ConfusionTable:
+        """The counts so far."""
+        return ConfusionTable("pixels", self.class_names, self.class_names, self.counts)
 
     def figures(self) -> SemanticFigures:
         """What follows from the pixels so far."""

@@ -83,6 +83,9 @@ def evaluate_tracks(
     Raises:
         UserError: Masks are missing, or have other sizes than the truth's.
     """
+    for clip in (truth, result):
+        if by == "mask" and not clip.has_masks:
+            raise UserError(f"{clip.path}: has no masks to compare; compare boxes instead (--by box)")
     labels = sorted({label for clip in (truth, result) for labelled in clip.frames.values() for label in labelled})
     numbers = sorted({*truth.frames, *result.frames})
     scores = {}
@@ -149,9 +152,6 @@ def _judge(truth: Clip, result: Clip, number: int, label: str, by: By, least: fl
     """Identities in one frame that count, and their overlap."""
     there, found = truth.at(number, label), result.at(number, label)
     there, found = (side.select(identity > 0 for identity in side.ids) for side in (there, found))
-    for clip, side in ((truth, there), (result, found)):
-        if by == "mask" and None in side.masks:
-            raise UserError(f"{clip.path}: frame {number} has no masks to compare; compare boxes instead (--by box)")
     overlap = overlap_of(there, found, by)
     rows, columns = left_out(there, found, overlap, least, min_height, truth.regions.get(number, ()))
     return np.array(there.ids, int)[~rows], np.array(found.ids, int)[~columns], overlap[np.ix_(~rows, ~columns)]

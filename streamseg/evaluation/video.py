@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -62,6 +63,8 @@ def evaluate_video(truth: Path, records: Path, by: By | None = None, min_height:
     Raises:
         UserError: A file cannot be read, lacks masks that were asked for, or does not belong to the other.
     """
+    if not 0 <= min_height < math.inf:
+        raise UserError(f"--min-height {min_height:g}: must be 0 or more pixels")
     expected = read_mot_truth(truth) if truth.is_dir() or truth.suffix in MOT_SUFFIXES else read_records(truth)
     found = read_mot_results(records) if records.suffix in MOT_SUFFIXES else read_records(records)
     _check_frames(expected, found)
@@ -130,8 +133,9 @@ def _labels(*clips: Clip) -> list[str]:
 
 def _check_frames(truth: Clip, result: Clip) -> None:
     for clip in (truth, result):
-        if not clip.frames and clip.exhaustive and clip.labels is not None:
-            raise UserError(f"{clip.path}: holds no records; give the records of a whole run")
+        # A tracker's file may be empty, and so may the truth of a sequence whose length is known.
+        if not clip.frames and clip.labels is not None and not clip.length:
+            raise UserError(f"{clip.path}: is empty; give the records, or the truth, of a whole video")
     if truth.exhaustive:
         strange = sorted(set(result.frames) - set(truth.frames))
     else:

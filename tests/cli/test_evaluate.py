@@ -80,7 +80,7 @@ def test_json_is_for_programs(folder, capsys):
     assert told["images"] == 3 and told["unknown"] == ["[moon]"] and told["device"] == "cpu"
     assert told["mask"]["[moon]"]["ap"] == 0 and told["mask"]["square"]["large"] is None
     assert np.array(told["confusion"]["counts"]).shape == (3, 3)
-    assert told["confusion"]["score_threshold"] == 0.1
+    assert told["score_threshold"] == 0.1
     assert np.array(told["confusion"]["counts"])[:2].sum() == 3
     assert told["milliseconds"]["median"] <= told["milliseconds"]["p95"]
 

@@ -59,7 +59,7 @@ def test_everything_else_that_one_pass_tells(scene, model):
     scene.picture([("a", A)])
     answers = [[("a", A, 0.9), ("b", B, 0.9)], [("b", A, 0.9), ("a", B, 0.45)], [("a", B, 0.9)]]
     report = evaluate_data(model(answers), scene.data())
-    assert report.confusion.tolist() == [[1, 1, 1], [0, 1, 0], [1, 0, 0]]
+    assert report.confusion.counts.tolist() == [[1, 1, 1], [0, 1, 0], [1, 0, 0]]
     assert [(one.index, one.note) for one in report.worst] == [
         (2, "1 missed, 1 false, 0 confused"),
         (1, "0 missed, 0 false, 1 confused"),
@@ -67,7 +67,7 @@ def test_everything_else_that_one_pass_tells(scene, model):
     assert report.semantic.classes["a"].accuracy == pytest.approx(1 / 3)
     assert len(report.results) == 5 and 0 < report.median_ms <= report.p95_ms
     low = evaluate_data(model(answers), scene.data(), score_threshold=0.4)
-    assert low.confusion.tolist() == [[1, 1, 1], [0, 1, 0], [2, 0, 0]]
+    assert low.confusion.counts.tolist() == [[1, 1, 1], [0, 1, 0], [2, 0, 0]]
     assert low.mask["a"].ap == report.mask["a"].ap
 
 
@@ -76,7 +76,7 @@ def test_classes_belong_together_by_name(scene, model):
     report = evaluate_data(model([[("z", A, 0.9), ("b", B, 0.9)]], names=("z", "b")), scene.data())
     assert report.unknown == ("a",)
     assert (report.mask["a"].ap, report.mask["b"].ap) == (0, pytest.approx(1))
-    assert report.confusion.tolist() == [[0, 0, 1], [0, 1, 0], [0, 0, 0]]
+    assert report.confusion.counts.tolist() == [[0, 0, 1], [0, 1, 0], [0, 0, 0]]
 
 
 def test_what_is_in_a_crowd_or_not_labelled_is_neither_right_nor_wrong(scene, model):
@@ -86,10 +86,10 @@ def test_what_is_in_a_crowd_or_not_labelled_is_neither_right_nor_wrong(scene, mo
     answers = [[("a", A, 0.8), ("b", B, 0.9)]] * 2 + [[("b", B, 0.7)]]
     report = evaluate_data(model(answers), scene.data())
     assert (report.mask["a"].ap, report.mask["b"].ap) == pytest.approx((1, 1))
-    assert report.confusion.tolist() == [[2, 0, 0], [0, 1, 0], [0, 0, 0]]
+    assert report.confusion.counts.tolist() == [[2, 0, 0], [0, 1, 0], [0, 0, 0]]
     assert (report.semantic.mean_iou, report.worst) == (1, ())
     false = evaluate_data(model([[], [("a", B, 0.9)], []]), scene.data())
-    assert false.confusion.tolist() == [[0, 0, 2], [0, 0, 1], [1, 0, 0]]
+    assert false.confusion.counts.tolist() == [[0, 0, 2], [0, 0, 1], [1, 0, 0]]
 
 
 def test_a_crowd_without_a_class_is_one_of_every_class(scene, model):
@@ -99,7 +99,7 @@ def test_a_crowd_without_a_class_is_one_of_every_class(scene, model):
     answers = [[("a", A, 0.5), ("b", B, 0.5)], [("a", A, 0.9), ("b", A, 0.9)]]
     report = evaluate_data(model(answers), scene.data())
     assert report.mask["all"].ap == pytest.approx(1)
-    assert report.confusion[-1].tolist() == [0, 0, 0]
+    assert report.confusion.counts[-1].tolist() == [0, 0, 0]
 
 
 def test_a_model_that_finds_regions_has_pixels_only(scene, tmp_path):
@@ -113,7 +113,9 @@ def test_a_model_that_finds_regions_has_pixels_only(scene, tmp_path):
 
     data = scene.data()
     report = evaluate_data(segment, data)
-    assert (report.mask, report.box, report.curves, report.confusion) == ({}, {}, {}, None)
+    assert (report.mask, report.box, report.curves) == ({}, {}, {})
+    assert (report.confusion.things, report.confusion.rows) == ("pixels", ("background", "a", "b"))
+    assert report.confusion.counts[2].tolist() == [0, 0, 40 * 40]
     assert report.semantic.classes["a"].iou == pytest.approx(0.5)
     assert report.semantic.classes["b"].iou == pytest.approx(0.5)
     assert report.semantic.classes["b"].accuracy == 1

@@ -75,7 +75,7 @@ def test_boxes_where_a_file_has_no_masks(tmp_path):
     found = write(tmp_path / "found.jsonl", [bare])
     report = evaluate_video(truth, found)
     assert (report.by, report.mask, report.box["person"].ap) == ("box", {}, pytest.approx(1))
-    with pytest.raises(UserError, match=r"found\.jsonl: frame 0 has no masks.*--by box"):
+    with pytest.raises(UserError, match=r"found\.jsonl: has no masks.*--by box"):
         evaluate_video(truth, found, "mask")
 
 
@@ -108,7 +108,19 @@ def test_nothing_found_and_nothing_there(tmp_path):
     for truth, found in ((empty, some), (some, empty), (empty, empty)):
         report = evaluate_video(truth, found)
         assert report.overall.matched == 0 and report.overall.at_thresholds.hota == 0
-    assert evaluate_video(some, rows(tmp_path / "c.txt")).overall.misses == 1
+    nothing = rows(tmp_path / "gt.txt")
+    assert evaluate_video(some, nothing).overall.misses == 1
+    with pytest.raises(UserError, match=r"gt\.txt: is empty"):
+        evaluate_video(nothing, some)
+    rows(tmp_path / "seqinfo.ini", "[Sequence]", "seqLength=2")
+    assert evaluate_video(nothing, some).overall.false_positives == 1
+
+
+@pytest.mark.parametrize("height", [-1, float("nan"), float("inf")])
+def test_a_height_that_makes_no_sense(tmp_path, height):
+    some = write(tmp_path / "b.jsonl", [thing(1, 50)], [])
+    with pytest.raises(UserError, match=r"--min-height .*: must be 0 or more pixels"):
+        evaluate_video(some, some, min_height=height)
 
 
 def bad_mask(size: list[int], counts: Any) -> str:
@@ -130,7 +142,7 @@ BAD = {
     bad_mask([100, 300], "5"): "line 1: a mask: its run lengths are broken: they do not add up",
     bad_mask([1], "zz"): "line 1: not a record",
     bad_mask([9, 9], [81]): "line 1: a mask is no compressed run lengths",
-    "": "holds no records",
+    "": "is empty; give",
     '{"frame": 0, "instances": [], "regions": []}': "holds regions of classes, not objects",
 }
 
