@@ -188,8 +188,8 @@ class CocoData:
 
         Args:
             index: Which picture.
-            enough: Height and width. A picture that more than covers them is shrunk until it just does, mask by mask:
-                a hundred masks of 8000 x 8000 pixels would not fit into memory.
+            enough: Height and width. A picture that more than covers them is shrunk until it just does: a hundred
+                masks of 8000 x 8000 pixels would not fit into memory.
 
         Raises:
             UserError: The picture or a segmentation cannot be decoded.
@@ -201,12 +201,10 @@ class CocoData:
         masks, labels, ignore = [], [], []
         for annotation in self.annotations[self.images[index]["id"]]:
             try:
-                mask = decode_segmentation(annotation.get("segmentation"), height, width)
+                mask = decode_segmentation(annotation.get("segmentation"), height, width, size if scale < 1 else None)
             except ValueError as error:
                 where = f"annotation {annotation.get('id', 'without id')} of {self.images[index]['file_name']}"
                 raise self._error(where, error) from error
-            if scale < 1:
-                mask = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST)
             category = annotation.get("category_id")
             if annotation.get("iscrowd"):
                 ignore.append(mask)

@@ -41,13 +41,30 @@ def run_lengths(segmentation: Any, height: int, width: int) -> np.ndarray:
     return runs
 
 
-def decode_segmentation(segmentation: Any, height: int, width: int) -> np.ndarray:
-    """A segmentation as uint8 [height, width], 0 or 1.
+def decode_segmentation(segmentation: Any, height: int, width: int, size: tuple[int, int] | None = None) -> np.ndarray:
+    """A segmentation of a picture of ``height`` by ``width`` pixels as a mask.
+
+    Args:
+        segmentation: Polygons or run lengths.
+        height: Rows of the picture.
+        width: Its columns.
+        size: Height and width of the mask, which then has the picture's nearest pixels; neither may be larger than
+            the picture's, and by default they are the same.
+
+    Returns:
+        uint8 [height, width] or as ``size`` says, 0 or 1.
 
     Raises:
         ValueError: What is wrong with it.
     """
     runs = run_lengths(segmentation, height, width)
+    if size is not None:
+        # Runs are thinned before they become pixels: a full mask of a large picture takes long to fill.
+        rows, columns = (
+            (np.arange(new) * 2 + 1) * old // (2 * new) for new, old in zip(size, (height, width), strict=True)
+        )
+        ends = np.searchsorted((columns[:, None] * height + rows).ravel(), np.cumsum(runs))
+        runs, (height, width) = np.diff(ends, prepend=0), size
     turns = (np.arange(len(runs)) & 1).astype(np.uint8)
     return cv2.transpose(np.repeat(turns, runs).reshape(width, height))
 

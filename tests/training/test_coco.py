@@ -32,6 +32,15 @@ def test_segmentations(segmentation, expected):
     assert (mask.shape, mask.dtype, int(mask.sum())) == ((20, 30), np.uint8, expected)
 
 
+@pytest.mark.parametrize("size", [(20, 30), (10, 15), (7, 30), (1, 1)])
+def test_masks_of_another_size_have_the_nearest_pixels(size):
+    mask = np.random.default_rng(0).integers(0, 2, (20, 30)).astype(np.uint8)
+    rows, columns = ((np.arange(new) + 0.5) * old / new for new, old in zip(size, mask.shape, strict=True))
+    expected = mask[rows.astype(int)[:, None], columns.astype(int)]
+    found = decode_segmentation(coco_mask.encode(np.asfortranarray(mask)), 20, 30, size)
+    assert (found == expected).all()
+
+
 def test_labels_follow_category_ids(dataset):
     data = CocoData.read(dataset)
     assert (data.class_names, data.category_ids, len(data)) == (("green", "red"), (4, 9), 12)
