@@ -14,6 +14,7 @@ import numpy as np
 
 from streamseg.errors import UserError
 from streamseg.frame import Frame, StreamInfo
+from streamseg.sources.depth import eight_bits
 from streamseg.sources.paths import find_images, find_videos, is_pattern
 from streamseg.sources.quiet import quiet_opencv
 
@@ -39,7 +40,7 @@ def open_images(spec: str) -> ImageSource:
 class ImageSource:
     """A sequence of images, each at its own size, turned upright as EXIF says.
 
-    Grey, 16-bit and CMYK images become 8-bit RGB; transparency is dropped. ``pts`` is the image's place in ``files``
+    Grey, 16-bit (:func:`streamseg.sources.depth.eight_bits`) and CMYK images become 8-bit RGB; transparency is dropped. ``pts`` is the image's place in ``files``
     with a time base of 1/25, so an image that cannot be read leaves a gap.
 
     Args:
@@ -95,15 +96,15 @@ class ImageSource:
 
 
 def read_image(file: Path) -> np.ndarray | None:
-    """Read one image as uint8 [H, W, 3] RGB; None where it cannot be read."""
+    """Read one image as uint8 [H, W, 3] RGB; None where it cannot be read, or has neither 8 nor 16 bits."""
     try:
         # Through the bytes, since OpenCV's own opening fails on some names on Windows.
         data = np.frombuffer(file.read_bytes(), np.uint8)
         with quiet_opencv():
-            image = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    except (OSError, cv2.error):
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if len(data) else None
+        return None if image is None else cv2.cvtColor(eight_bits(image), cv2.COLOR_BGR2RGB)
+    except (OSError, cv2.error, ValueError):
         return None
-    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def _why_not(files: Sequence[Path]) -> str:

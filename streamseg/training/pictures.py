@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from streamseg.sources.depth import eight_bits
 from streamseg.sources.quiet import quiet_opencv
 
 Size = tuple[int, int]
 
 UPRIGHT = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
 AS_STORED = UPRIGHT | cv2.IMREAD_IGNORE_ORIENTATION
-DEPTHS = (8, 10, 12, 14, 16)
 ENDINGS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
 ORIENTATION = 0x0112
 QUARTER_TURNS = (5, 6, 7, 8)
@@ -71,25 +71,6 @@ def probe(path: Path) -> tuple[Size, Size]:
 def size_mismatch(found: Size, expected: Size) -> str:
     """What is wrong with a picture of another size (height, width) than its entry has it."""
     return f"the picture has {found[1]}x{found[0]} pixels, its entry says {expected[1]}x{expected[0]}"
-
-
-def eight_bits(image: np.ndarray) -> np.ndarray:
-    """A picture of 8 or 16 bits as uint8.
-
-    Cameras of 10, 12 or 14 bits leave the upper bits of a 16-bit file empty, which would come out black. So the depth
-    is taken to be the smallest of 8, 10, 12, 14 and 16 bits that holds the picture's largest value, and the upper 8
-    bits of that depth are kept.
-
-    Raises:
-        ValueError: The pixels are neither.
-    """
-    if image.dtype == np.uint8:
-        return image
-    if image.dtype != np.uint16:
-        raise ValueError(f"its pixels are {image.dtype}; save it with 8 or 16 bits per channel")
-    bits = int(image.max()).bit_length()
-    depth = next(depth for depth in DEPTHS if depth >= bits)
-    return (image >> (depth - 8)).astype(np.uint8)
 
 
 def _open(path: Path) -> BinaryIO:

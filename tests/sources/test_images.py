@@ -38,8 +38,13 @@ def test_one_image_is_one_frame(tmp_path, suffix):
 
 @pytest.mark.parametrize(
     "stored",
-    [np.full((6, 8), 77, np.uint8), np.full((6, 8), 77 * 257, np.uint16), np.full((6, 8, 4), 77, np.uint8)],
-    ids=["grey", "16-bit", "alpha"],
+    [
+        np.full((6, 8), 77, np.uint8),
+        np.full((6, 8), 77 * 257, np.uint16),
+        np.full((6, 8), 77 * 16, np.uint16),
+        np.full((6, 8, 4), 77, np.uint8),
+    ],
+    ids=["grey", "16-bit", "12 of 16 bits", "alpha"],
 )
 def test_every_depth_becomes_8_bit_rgb(tmp_path, stored):
     cv2.imwrite(str(tmp_path / "a.png"), stored)
