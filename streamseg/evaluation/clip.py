@@ -14,6 +14,7 @@ from streamseg.errors import UserError
 from streamseg.training.segmentations import run_lengths
 
 MOT_SUFFIXES = (".txt", ".csv")
+LARGEST_ID = 2**53  # still exact where numbers are read as floating point
 
 
 @dataclass(slots=True, eq=False)
@@ -130,7 +131,7 @@ def read_records(path: Path) -> Clip:
             if index in frames:
                 raise UserError(f"{where}: frame {index} appears twice; give the records of one source")
             frames[index] = _group(entries, where)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise UserError(f"{where}: not a record of streamseg ({type(error).__name__}: {error})") from None
     labels = tuple(sorted({label for labelled in frames.values() for label in labelled}))
     return Clip(path, frames, labels)
@@ -166,10 +167,15 @@ def _group(entries: Iterable[dict[str, Any]], where: str) -> Labelled:
     for entry in entries:
         objects = groups.setdefault(str(entry["label"]), Objects())
         identity = int(entry.get("id", 0))
+        if abs(identity) > LARGEST_ID:
+            raise UserError(f"{where}: identity {identity} is too large; the largest is {LARGEST_ID}")
         if identity and identity in objects.ids:
             raise UserError(f"{where}: identity {identity} appears twice; one object can be in one place only")
         box = check_box([float(side) for side in entry["box"]], where)
-        objects.add(identity, box, float(entry.get("score", 1.0)), _mask(entry.get("mask"), where))
+        score = float(entry.get("score", 1.0))
+        if not 0 <= score <= 1:
+            raise UserError(f"{where}: score {score:g} is not from 0 to 1")
+        objects.add(identity, box, score, _mask(entry.get("mask"), where))
     return groups
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from streamseg.errors import UserError
-from streamseg.evaluation.clip import Clip, Objects, lines_of
+from streamseg.evaluation.clip import LARGEST_ID, Clip, Objects, lines_of
 
 # Classes of MOT16 and later under the names that COCO has for them, so that they meet those of models.
 CLASSES = {1: "person", 3: "car", 4: "bicycle", 5: "motorcycle"}
@@ -79,8 +79,8 @@ def _rows(path: Path, length: int | None) -> list[list[float]]:
         frame, identity = row[:2]
         if frame != int(frame) or frame < 1 or (length and frame > length):
             raise UserError(f"{where}: frame {frame:g} is not a whole number from 1 to {length or 'the last'}")
-        if identity != int(identity) or identity < -1:
-            raise UserError(f"{where}: id {identity:g} is not a whole number from 0 (-1: not tracked)")
+        if identity != int(identity) or not -1 <= identity < LARGEST_ID:
+            raise UserError(f"{where}: id {identity:g} is not a whole number from 0 to 2^53 (-1: not tracked)")
         if row[4] < 0 or row[5] < 0:
             raise UserError(f"{where}: width {row[4]:g} or height {row[5]:g} is negative")
         if identity >= 0 and (int(frame), int(identity)) in taken:

@@ -142,6 +142,10 @@ BAD = {
     bad_mask([100, 300], "5"): "line 1: a mask: its run lengths are broken: they do not add up",
     bad_mask([1], "zz"): "line 1: not a record",
     bad_mask([9, 9], [81]): "line 1: a mask is no compressed run lengths",
+    '{"frame": 1e999, "instances": []}': "line 1: not a record",
+    '{"frame": 0, "instances": [{"id": 99999999999999999999, "label": "a"}]}': "line 1: identity 9* is too large",
+    "[" * 100_000: "line 1: not a record",
+    '{"frame": 0, "instances": [{"label": "a", "box": [0, 0, 4, 5], "score": NaN}]}': "line 1: score nan is not",
     "": "is empty; give",
     '{"frame": 0, "instances": [], "regions": []}': "holds regions of classes, not objects",
 }
