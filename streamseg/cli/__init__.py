@@ -5,6 +5,7 @@ Nothing here or in ``flags`` and ``commands`` imports anything heavy: help and m
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -20,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0, 1 after a failure inside streamseg, 2 after a mistake that the user can put right, 130 or
-        143 after Ctrl-C or SIGTERM.
+        143 after Ctrl-C or SIGTERM, 141 where the reader of standard output, as ``head``, had enough.
     """
     interrupts = Interrupts()
     with interrupts:
@@ -28,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         try:
             status = dispatch(list(sys.argv[1:] if argv is None else argv), interrupts)
+            sys.stdout.flush()
         except UserError as error:
             print(f"streamseg: {error}", file=sys.stderr)
             status = 2
@@ -36,6 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             status = 1
         except KeyboardInterrupt:
             status = 130
+        except BrokenPipeError:
+            # What is still in the buffer would raise again when the interpreter ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            status = 141
         return interrupts.status or status
 
 
