@@ -1,31 +1,46 @@
-"""``streamseg train``: a recipe and COCO-format data in, a checkpoint out."""
+"""``streamseg train``: COCO-format data in, a checkpoint of one's own classes out."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import sys
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from streamseg.errors import UserError
+from streamseg.training.config import FLAGS
 
 if TYPE_CHECKING:
-    from streamseg.models.street import StreetMaskRCNN
-    from streamseg.training.config import TrainConfig
-    from streamseg.training.loop import Progress, Trainer
-
-REPORT_EVERY = 20
+    from streamseg.cli.train_progress import TrainProgress
+    from streamseg.training.processes import Processes
+    from streamseg.training.setup import Setup
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's arguments."""
-    parser.add_argument("recipe", type=Path, help="TOML recipe: data, model, augmentation, schedule (see configs/)")
-    parser.add_argument("--output", type=Path, required=True, help="folder for checkpoints, log and result")
+    """The command's arguments: a flag for every setting of a recipe."""
+    parser.add_argument("recipe", nargs="?", type=Path, help="TOML file with settings; flags win over it")
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="folder for everything it writes")
     parser.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
-    parser.add_argument("--weights", type=Path, help="checkpoint to start from, in place of the recipe's")
-    parser.add_argument("--steps", type=int, help="batches in all, in place of the recipe's")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, … (default: auto)")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
+    parser.add_argument("--threads", type=_threads, metavar="N", help="CPU threads (default: all cores)")
+    parser.add_argument("--data", action="append", metavar="FILE", help="COCO instance file to learn from; repeatable")
+    groups: dict[str, Any] = {}
+    for setting in FLAGS.values():
+        rule = setting.rule
+        if rule.group not in groups:
+            groups[rule.group] = parser.add_argument_group(rule.group)
+        details = [rule.allowed, f"default: {setting.default_text}" if setting.default_text else ""]
+        told = "; ".join(detail for detail in details if detail)
+        meaning = rule.meaning.rstrip(".")
+        options: dict[str, Any] = {"dest": setting.name, "default": argparse.SUPPRESS}
+        options["help"] = f"{meaning} ({told})" if told else meaning
+        if setting.kind == "bool":
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            options["metavar"] = rule.metavar or {"int": "N", "float": "X"}.get(setting.kind, "WORD")
+        groups[rule.group].add_argument(setting.flag, **options)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,62 +49,110 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: The recipe, the data or the folder is not as it must be.
     """
+    from streamseg.training.recipe import from_layers, read_flags, read_recipe
+
+    layers = [read_recipe(args.recipe)] if args.recipe is not None else []
+    layers.append(read_flags(vars(args)))
+    if not args.resume:
+        from_layers(*layers)  # says what is wrong before torch is loaded
     import torch
 
-    from streamseg.segmenter import choose_device
-    from streamseg.training.loop import RESULT, Trainer
+    from streamseg.training.processes import joined
 
-    config = _recipe(args)
     if args.threads is not None:
         torch.set_num_threads(args.threads)
-    trainer = Trainer(config, args.output, choose_device(args.device), args.resume)
-    print(f"{sum(len(data) for data in trainer.data)} pictures, classes {', '.join(trainer.class_names)}", flush=True)
-    validate = None if config.validation is None else lambda network, step: _validate(network, step, config, trainer)
+    device = next((layer["device"] for layer in reversed(layers) if "device" in layer), "auto")
+    with joined(device) as processes:
+        try:
+            return _train(args, layers, processes)
+        except UserError as error:
+            if processes.first:
+                raise
+            raise SystemExit(2) from error  # the first process says it
+
+
+def _train(args: argparse.Namespace, layers: list[dict[str, Any]], processes: Processes) -> int:
+    from streamseg.cli.train_progress import TrainProgress
+    from streamseg.training.recipe import from_layers
+    from streamseg.training.setup import set_up
+    from streamseg.training.state import read_state
+
+    state = processes.once(lambda: read_state(args.output)) if args.resume else None
+    config = from_layers(*([state["recipe"]] if state else []), *layers)
+    setup = set_up(config, args.output, processes, state, lambda line: print(line, file=sys.stderr, flush=True))
+    trainer = setup.trainer
+    if processes.first:
+        for line in _summary(setup):
+            print(line, flush=True)
     stop = threading.Event()
-    with args.interrupts.stopping(stop.set):
-        trainer.run(_report, validate, stop.is_set)
-    if stop.is_set():
-        print(f"stopped at step {trainer.step}; go on with --resume")
+    with args.interrupts.stopping(stop.set), contextlib.ExitStack() as stack:
+        if not processes.first:
+            # The first process alone validates; the others only have to know that it does.
+            done = trainer.run(validate=_never if setup.validation is not None else None, stop=stop.is_set)
+            return 0
+        progress = stack.enter_context(TrainProgress(trainer.step, trainer.steps, trainer.schedule.batch_size))
+        validator, validate = _validation(setup, progress)
+        done = trainer.run(progress.step, validate, stop.is_set)
+    if not done:
+        print(f"stopped at step {trainer.step}; go on with: streamseg train --output {args.output} --resume")
         return 0
-    print(f"{args.output / RESULT}: use it with --weights {args.output / RESULT}")
+    return _finish(args.output, setup, validator)
+
+
+def _finish(folder: Path, setup: Setup, validator: Any) -> int:
+    from streamseg.training.loop import BEST, RESULT
+    from streamseg.training.measure import write_run_page
+
+    trainer, memory = setup.trainer, setup.trainer.memory
+    if trainer.gave_up and trainer.step < trainer.steps:
+        print(f"ended early at step {trainer.step}: {memory.worse} validations were no better")
+    result = folder / RESULT
+    if memory.best is not None:
+        result = folder / BEST
+        print(f"best mask AP {memory.best:.3f} at step {memory.best_step}")
+    page = write_run_page(folder, f"{folder.resolve().name}: {trainer.model}", validator, memory.best_step)
+    print(f"{page}: curves and pictures\n{result}: use it with --weights {result}")
     return 0
 
 
-def _recipe(args: argparse.Namespace) -> TrainConfig:
-    from dataclasses import replace
+def _summary(setup: Setup) -> list[str]:
+    from streamseg.training.setup import objects_of
 
-    from streamseg.training.config import TrainConfig
-
-    config = TrainConfig.read(args.recipe)
-    if args.weights is not None:
-        config = replace(config, weights=args.weights)
-    if args.steps is not None:
-        if args.steps < 1:
-            raise UserError(f"--steps {args.steps}: must be at least 1")
-        config = replace(config, schedule=replace(config.schedule, steps=args.steps))
-    return config
-
-
-def _report(progress: Progress) -> None:
-    if progress.step % REPORT_EVERY and progress.step != progress.steps:
-        return
-    parts = " ".join(f"{name.removeprefix('loss_')} {value:.3f}" for name, value in progress.losses.items())
-    left = (progress.steps - progress.step) * progress.seconds_per_step / 60
-    pace = f"{progress.seconds_per_step:.2f} s each, {left:.0f} min left"
-    print(f"step {progress.step}/{progress.steps}, {pace}: {parts}", flush=True)
+    trainer, counts = setup.trainer, [objects_of(data) for data in setup.data]
+    pictures = sum(len(data) for data in setup.data)
+    objects = ", ".join(f"{sum(count.get(name, 0) for count in counts)} {name}" for name in trainer.class_names)
+    epochs = trainer.steps * trainer.schedule.batch_size / pictures
+    precision = str(trainer.precision).removeprefix("torch.")
+    together = f" in {trainer.processes.world} processes" if trainer.processes.world > 1 else ""
+    state = f"from step {trainer.step} " if trainer.step else ""
+    return [
+        *setup.notes,
+        f"{trainer.model} from {setup.origin}",
+        f"{pictures} pictures, objects: {objects}; {state}{trainer.steps} steps of {trainer.schedule.batch_size} "
+        f"({epochs:.3g} epochs), device {trainer.processes.device}{together}, {precision}",
+    ]
 
 
-def _validate(network: StreetMaskRCNN, step: int, config: TrainConfig, trainer: Trainer) -> None:
-    from streamseg.cli.evaluate import print_precision
-    from streamseg.evaluation.report import RANKING_THRESHOLD, evaluate_data
-    from streamseg.models.detect import MaskRCNNDetector
-    from streamseg.models.model import Model
-    from streamseg.segmenter import Segmenter
-    from streamseg.training.coco import CocoData
+def _validation(setup: Setup, progress: TrainProgress) -> tuple[Any, Callable[[Path, int], Mapping[str, float]] | None]:
+    if setup.validation is None:
+        return None, None
+    from streamseg.training.measure import Validator
 
-    assert config.validation is not None
-    model = Model("street", MaskRCNNDetector(network), trainer.class_names, "averaged weights", "being trained")
-    segmenter = Segmenter(model, device=str(trainer.device), score_threshold=RANKING_THRESHOLD)
-    report = evaluate_data(segmenter, CocoData.read(config.validation))
-    print(f"step {step}, validation:")
-    print_precision(report.mask, report.box)
+    validator = Validator(setup.validation, str(setup.trainer.processes.device), progress.validating)
+
+    def validate(weights: Path, step: int) -> Mapping[str, float]:
+        figures = validator(weights, step)
+        progress.validated(step, figures)
+        return figures
+
+    return validator, validate
+
+
+def _never(weights: Path, step: int) -> Mapping[str, float]:
+    raise AssertionError("the first process validates")
+
+
+def _threads(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, 1 or more")
+    return int(text)

@@ -1,21 +1,23 @@
-"""A training run's recipe, read from TOML."""
+"""Every setting of a training run once: its name, type, default, bounds and meaning.
+
+Importing this module imports nothing heavy, so that ``streamseg train --help`` can read the settings.
+"""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from streamseg.errors import UserError
-from streamseg.models.street import StreetConfig
-from streamseg.training.augment import AugmentConfig
+from streamseg.rules import Rule, Setting
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+MODELS = ("street", "maskrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn_v2")
+COCO, STREET, NOTHING = "coco", "street", "none"
+
+
+def _setting(default: Any, group: str, meaning: str, **rule: Any) -> Any:
+    return field(default=default, metadata={"rule": Rule(meaning, group, **rule)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,120 +26,156 @@ class DataConfig:
 
     Attributes:
         file: The JSON file.
-        folder: Its pictures; by default ``images`` beside the file, else the file's own folder.
+        images: Its pictures; None for the recipe's ``images``.
         weight: How often a picture is drawn from it, relative to the other files.
     """
 
     file: Path
-    folder: Path | None = None
+    images: Path | None = None
     weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleConfig:
-    """Steps and step sizes: warm-up, a long constant stretch, decay to zero at the end.
+    """Steps and step sizes. None stands for what :func:`streamseg.training.schedule.completed` puts there."""
 
-    The constant stretch makes it possible to decide late how long a run lasts (WSD, Hu et al. 2024, section 4.1).
-
-    Attributes:
-        steps: Batches in all.
-        batch_size: Pictures per batch.
-        learning_rate: AdamW's, at its highest.
-        weight_decay: AdamW's, on convolutions and matrices.
-        warmup: Steps from nothing to the full learning rate.
-        decay: Share of the steps, at the end, over which the learning rate goes to zero, 0 to 1.
-        clip: Largest norm of the gradient.
-        ema: Decay of the moving average of the weights that is evaluated and kept, per step.
-        semantic: Weight of the dense loss, see :class:`streamseg.models.street.StreetMaskRCNN`.
-    """
-
-    steps: int = 8000
-    batch_size: int = 8
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.05
-    warmup: int = 300
-    decay: float = 0.3
-    clip: float = 5.0
-    ema: float = 0.998
-    semantic: float = 1.0
+    steps: int | None = _setting(None, "Schedule", "Batches in all; auto: 2000.", unset="auto", low=1)
+    epochs: float | None = _setting(
+        None, "Schedule", "Times that every picture is seen, in place of steps.", unset="none", low=0.001, high=1e6
+    )
+    batch_size: int = _setting(8, "Schedule", "Pictures per batch, over all processes.", low=1, unit="pictures")
+    optimizer: str = _setting("adamw", "Schedule", "How steps are made.", choices=("adamw", "sgd"))
+    learning_rate: float | None = _setting(
+        None,
+        "Schedule",
+        "Step size at its highest; auto: by optimizer, model and start.",
+        unset="auto",
+        low=0,
+        high=100,
+    )
+    momentum: float = _setting(0.9, "Schedule", "Momentum of sgd.", low=0, high=1)
+    nesterov: bool = _setting(False, "Schedule", "Nesterov's momentum for sgd.")
+    weight_decay: float | None = _setting(
+        None,
+        "Schedule",
+        "Pull of filters and matrices towards zero; auto: 0.05 for adamw, 0.0001 for sgd.",
+        unset="auto",
+        low=0,
+    )
+    scheduler: str = _setting(
+        "constant-then-decay",
+        "Schedule",
+        "How the learning rate falls after the warm-up.",
+        choices=("constant-then-decay", "cosine", "step"),
+    )
+    warmup: int | None = _setting(
+        None,
+        "Schedule",
+        "Steps from nothing to the full learning rate; auto: a tenth of all, at most 300.",
+        unset="auto",
+        low=0,
+        unit="steps",
+    )
+    decay: float = _setting(
+        0.3, "Schedule", "Share of the steps at the end of constant-then-decay over which it falls.", low=0, high=1
+    )
+    milestones: tuple[float, ...] = _setting(
+        (0.67, 0.89), "Schedule", "Shares of the steps after which scheduler step multiplies it by factor."
+    )
+    factor: float = _setting(0.1, "Schedule", "What each milestone multiplies it by.", low=0, high=1)
+    clip: float = _setting(5.0, "Schedule", "Largest norm of the gradient; 0: any.", low=0)
+    ema: float = _setting(
+        0.998,
+        "Schedule",
+        "Decay per step of the averaged weights, which are the result; 0: no averaging.",
+        low=0,
+        high=1,
+    )
+    semantic: float = _setting(1.0, "Schedule", "Weight of the dense loss of the street model.", low=0)
 
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """Everything that decides a run's result.
-
-    Attributes:
-        data: What to train on.
-        validation: COCO instance file for the figures; None for none.
-        weights: Checkpoint to start from: a ``street`` safetensors file; None for random weights.
-        seed: Of weights and augmentation.
-        workers: Processes that prepare batches; does not change the result.
-        validate_every: Steps between validations.
-        checkpoint_every: Steps between checkpoints.
-        model: The network's shape.
-        augment: How pictures are changed.
-        schedule: Steps and step sizes.
-    """
+    """Everything that decides a run's result. None stands for what ``completed`` puts there."""
 
     data: tuple[DataConfig, ...]
-    validation: Path | None = None
-    weights: Path | None = None
-    seed: int = 0
-    workers: int = 2
-    validate_every: int = 2000
-    checkpoint_every: int = 250
-    model: StreetConfig = field(default_factory=StreetConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    images: Path | None = _setting(  # noqa: RUF009
+        None, "Data", "Folder of the pictures; default: images beside each file, else the file's own.", metavar="FOLDER"
+    )
+    validation: Path | None = _setting(  # noqa: RUF009
+        None, "Data", "COCO instance file for AP, early stop and the best weights.", metavar="FILE"
+    )
+    validation_images: Path | None = _setting(  # noqa: RUF009
+        None, "Data", "Folder of its pictures; default: as for images.", metavar="FOLDER"
+    )
+    skip_faults: bool = _setting(False, "Data", "Leave faulty pictures and annotations out instead of stopping.")
+    model: str | None = _setting(
+        None, "Model", "Architecture; auto: that of the weights, street.", choices=MODELS, unset="auto"
+    )
+    weights: str | None = _setting(
+        None,
+        "Model",
+        "Where to start: coco (torchvision's), street (embedded), none, or a checkpoint file; "
+        "auto: street for street, coco for the others.",
+        unset="auto",
+        metavar="WHAT",
+    )
+    trainable_layers: int | None = _setting(
+        None,
+        "Model",
+        "Layers of the backbone that learn, from the last; auto: 5 for street and from none, else 3.",
+        unset="auto",
+        low=0,
+        high=5,
+    )
+    seed: int = _setting(0, "Running", "Of weights and augmentation.", low=0, high=2**31)
+    workers: int = _setting(2, "Running", "Processes that prepare batches; 0: none.", low=0, high=256)
+    device: str = _setting(
+        "auto",
+        "Running",
+        "Where to train.",
+        choices=("auto", "cpu", "cuda", "cuda:N", "mps"),
+        pattern=r"auto|cpu|mps|cuda(:\d+)?",
+    )
+    precision: str = _setting(
+        "auto",
+        "Running",
+        "Number format; auto: bf16 where the device has it, else fp16 on CUDA, else fp32.",
+        choices=("auto", "fp32", "bf16", "fp16"),
+    )
+    validate_every: int | None = _setting(
+        None, "Running", "Steps between validations; auto: a tenth of all.", unset="auto", low=1, unit="steps"
+    )
+    patience: int = _setting(
+        0, "Running", "Stop after this many validations without a better mask AP; 0: never.", low=0
+    )
+    checkpoint_every: int = _setting(250, "Running", "Steps between checkpoints.", low=1, unit="steps")
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    augment: dict[str, Any] | None = None  # laid over what suits the model
+    street: dict[str, Any] | None = None  # laid over the shape of the weights that it starts from
 
-    @classmethod
-    def read(cls, path: Path) -> TrainConfig:
-        """Reads a recipe; relative paths in it are relative to its folder.
-
-        Raises:
-            UserError: The file cannot be read, or a key or value in it makes no sense.
-        """
-        try:
-            content = tomllib.loads(path.read_text())
-        except OSError as error:
-            raise UserError(f"{path}: {error.strerror}; give a training recipe (TOML)") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UserError(f"{path}: not TOML: {error}") from error
-        return cls.from_dict(content, path)
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any], path: Path) -> TrainConfig:
-        """From parsed TOML; ``path`` is the file, for messages and relative paths.
-
-        Raises:
-            UserError: A key or value makes no sense.
-        """
-
-        def located(value: str | None) -> Path | None:
-            return None if value is None else (path.parent / value).resolve()
-
-        values = dict(content)
-        if not values.get("data"):
-            raise UserError(f"{path}: needs at least one [[data]] table with a `file`")
-        tables = []
-        for table in values["data"]:
-            _check_keys(table, DataConfig, f"{path}, [[data]]")
-            if "file" not in table:
-                raise UserError(f"{path}: every [[data]] table needs a `file`")
-            tables.append(DataConfig(located(table["file"]), located(table.get("folder")), table.get("weight", 1.0)))  # type: ignore[arg-type]
-        values["data"] = tuple(tables)
-        _check_keys(values, cls, str(path))
-        for key in ("validation", "weights"):
-            values[key] = located(values.get(key))
-        for key, kind in (("augment", AugmentConfig), ("schedule", ScheduleConfig), ("model", StreetConfig)):
-            table = values.get(key, {})
-            _check_keys(table, kind, f"{path}, [{key}]")
-            values[key] = StreetConfig.from_dict(table) if kind is StreetConfig else kind(**table)
-        return cls(**values)
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values that :func:`streamseg.training.recipe.from_layers` takes back."""
+        values = {name: plain(value) for name, value in asdict(self).items()}
+        return {**{name: value for name, value in values.items() if name != "schedule"}, **values["schedule"]}
 
 
-def _check_keys(table: Mapping[str, Any], kind: type, where: str) -> None:
-    known = {item.name for item in fields(kind)}
-    for key in table:
-        if key not in known:
-            raise UserError(f"{where}: unknown key {key!r}; known are {', '.join(sorted(known))}")
+def plain(value: Any) -> Any:
+    """The value with text for paths and lists for tuples, as TOML and JSON have it."""
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _settings(kind: type) -> Iterator[Setting]:
+    for item in fields(kind):
+        if "rule" in item.metadata:
+            yield Setting(item.name, str(item.type).removesuffix(" | None"), item.default, item.metadata["rule"])
+
+
+SCHEDULE = {setting.name: setting for setting in _settings(ScheduleConfig)}
+SETTINGS = {setting.name: setting for setting in _settings(TrainConfig)} | SCHEDULE
+# On the command line a list of numbers would need a syntax of its own.
+FLAGS = {name: setting for name, setting in SETTINGS.items() if name != "milestones"}

@@ -1,234 +1,287 @@
-"""The training loop: steps, averaged weights, checkpoints that resume exactly."""
+"""The training loop: steps, averaged weights, validations, checkpoints that resume exactly."""
 
 from __future__ import annotations
 
-import csv
-import time
-from collections.abc import Callable
+import math
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
 from streamseg.errors import UserError
-from streamseg.models.checkpoint import read_checkpoint, write_checkpoint
-from streamseg.models.street import StreetMaskRCNN
-from streamseg.segmenter import cpu_has_bf16
-from streamseg.training.batches import Draws, batches
+from streamseg.sinks.staging import cannot_write
+from streamseg.training.augment import AugmentConfig
+from streamseg.training.batches import Batch, Draws, batches
 from streamseg.training.coco import CocoData
-from streamseg.training.config import ScheduleConfig, TrainConfig
+from streamseg.training.config import TrainConfig
+from streamseg.training.journal import Journal
 from streamseg.training.losses import compute_losses
+from streamseg.training.networks import norm_epsilon, train_mode, write_network
+from streamseg.training.optimisation import make_average, make_optimizer, training_precision
+from streamseg.training.processes import Processes
+from streamseg.training.schedule import learning_rate
+from streamseg.training.start import Start
+from streamseg.training.state import write_state
 
-STATE = "state.pt"
-LOG = "log.csv"
-RESULT = "model.safetensors"
-SMOOTHING = 0.98
+RESULT, BEST = "model.safetensors", "best.safetensors"
+LOG_EVERY = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands.
+    """Where a run stands after a step.
 
     Attributes:
         step: Steps done.
         steps: Steps in all.
-        losses: Running means by name; ``loss`` is their weighted sum.
-        seconds_per_step: Running mean.
+        learning_rate: Of the step.
+        losses: Of the step, by name; ``loss`` is their weighted sum.
     """
 
     step: int
     steps: int
+    learning_rate: float
     losses: dict[str, float]
-    seconds_per_step: float
 
 
-def learning_rate(schedule: ScheduleConfig, step: int) -> float:
-    """The learning rate of step ``step``, from 0: linear warm-up, constant, linear to zero at the end."""
-    decay_steps = max(1, round(schedule.steps * schedule.decay))
-    up = min(1.0, (step + 1) / max(1, schedule.warmup))
-    down = min(1.0, max(0.0, (schedule.steps - step) / decay_steps))
-    return schedule.learning_rate * min(up, down)
+@dataclass(slots=True)
+class Memory:
+    """What validations have shown so far.
+
+    Attributes:
+        validated: The step of the last one.
+        best: The best mask AP; None before the first.
+        best_step: Its step.
+        worse: Validations since then.
+    """
+
+    validated: int = 0
+    best: float | None = None
+    best_step: int = 0
+    worse: int = 0
+
+    def add(self, step: int, ap: float) -> bool:
+        """Takes in a validation; returns whether it is the best so far. NaN, where there is no truth, never is."""
+        self.validated = step
+        better = ap > (-1.0 if self.best is None else self.best)
+        if better:
+            self.best, self.best_step, self.worse = ap, step, 0
+        else:
+            self.worse += 1
+        return better
 
 
 class Trainer:
     """One run in one folder.
 
     Args:
-        config: The recipe.
-        folder: Holds the state to resume from, the log and the result; made if it is missing.
-        device: Where to train.
-        resume: Go on from the state in the folder; the recipe may have changed since.
+        config: The completed recipe.
+        start: The network to train.
+        data: What to train on.
+        folder: Holds the state to resume from, the curves and the result; made if it is missing.
+        processes: This process among those that train together.
+        state: Of :func:`streamseg.training.state.read_state`, to go on from.
 
     Raises:
-        UserError: The folder holds another run and ``resume`` is not set, or data or weights do not fit.
+        UserError: The folder cannot be written, the state does not fit, or the batches cannot be shared out.
     """
 
-    def __init__(self, config: TrainConfig, folder: Path, device: torch.device, resume: bool = False) -> None:
-        self.config, self.folder, self.device = config, folder, device
-        self.data = [CocoData.read(item.file, item.folder) for item in config.data]
+    def __init__(
+        self,
+        config: TrainConfig,
+        start: Start,
+        data: Sequence[CocoData],
+        folder: Path,
+        processes: Processes,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.config, self.data, self.folder, self.processes = config, list(data), folder, processes
+        self.schedule = config.schedule
+        self.steps = self.schedule.steps or 0
         self.class_names = self.data[0].class_names
-        for data in self.data[1:]:
-            if data.class_names != self.class_names:
-                raise UserError(f"{data.file}: its classes {data.class_names} differ from {self.class_names}")
-        torch.manual_seed(config.seed)
-        self.network = StreetMaskRCNN(config.model, len(self.class_names))
-        if config.weights is not None:
-            start_from(self.network, config.weights)
-        self.network.to(device, memory_format=torch.channels_last)
-        self.average = AveragedModel(
-            self.network, multi_avg_fn=get_ema_multi_avg_fn(config.schedule.ema), use_buffers=True
-        )
-        self.optimizer = torch.optim.AdamW(_groups(self.network, config.schedule.weight_decay), fused=True)
+        self.model, device = start.model, processes.device
+        if self.schedule.batch_size % processes.world:
+            raise UserError(f"batch_size {self.schedule.batch_size}: must be a multiple of {processes.world} processes")
+        self.network = start.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = make_average(self.network, self.schedule.ema)
+        self.optimizer = make_optimizer(self.network, self.schedule)
+        self.precision = training_precision(config.precision, device)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == torch.float16)
         self.step = 0
-        state = folder / STATE
-        if resume:
-            if not state.is_file():
-                raise UserError(f"{folder}: nothing to resume, {STATE} is not there; start without --resume")
-            self._load(torch.load(state, map_location=device, weights_only=True))
-        elif state.exists():
-            raise UserError(f"{folder}: holds a run already; go on with --resume or choose another folder")
-        folder.mkdir(parents=True, exist_ok=True)
+        self.memory = Memory()
+        self._sums: dict[str, float] = {}
+        if state is not None:
+            self._load(state)
+        if processes.first:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise cannot_write(folder, error) from error
+            self.journal = Journal(folder, self.step, self.memory.validated)
 
     def run(
         self,
         report: Callable[[Progress], None] = lambda progress: None,
-        validate: Callable[[StreetMaskRCNN, int], None] | None = None,
+        validate: Callable[[Path, int], Mapping[str, float]] | None = None,
         stop: Callable[[], bool] = lambda: False,
-    ) -> None:
-        """Trains to the last step, or until ``stop`` says so; either way the state and the result are written.
+    ) -> bool:
+        """Trains to the last step, until patience runs out, or until ``stop`` says so.
+
+        However it ends, state and result are written.
 
         Args:
             report: Called after every step.
-            validate: Called with the averaged network in evaluation mode and the step, every so often and at the end.
-            stop: Asked after every step; nothing is validated then.
+            validate: Given a checkpoint file and the step, every so often and at the end, in the first process only;
+                returns figures by name, ``mask_ap`` among them.
+            stop: Asked at every step.
+
+        Returns:
+            Whether the run is over; False where ``stop`` ended it.
         """
-        config = self.config
-        draws = Draws(
-            self.data,
-            [item.weight for item in config.data],
-            config.augment,
-            config.seed,
-            config.schedule.steps * config.schedule.batch_size,
-        )
-        running: dict[str, float] = {}
-        begun = time.monotonic()
-        pace = 0.0
-        for batch in batches(draws, config.schedule.batch_size, self.step, config.workers):
-            losses = self._train_step(batch)
+        config, schedule, processes = self.config, self.schedule, self.processes
+        self._validate_if_due(validate)
+        weights = [item.weight for item in config.data]
+        augment = AugmentConfig(**(config.augment or {}))
+        draws = Draws(self.data, weights, augment, config.seed, self.steps * schedule.batch_size)
+        loader = batches(draws, schedule.batch_size, self.step, config.workers, processes.rank, processes.world)
+        while self.step < self.steps and not self.gave_up:
+            losses, stopping = self._train_step(next(loader), stop())
+            rate = learning_rate(schedule, self.step)
             self.step += 1
-            now = time.monotonic()
-            pace = now - begun if not pace else SMOOTHING * pace + (1 - SMOOTHING) * (now - begun)
-            begun = now
-            for name, value in losses.items():
-                running[name] = SMOOTHING * running.get(name, value) + (1 - SMOOTHING) * value
-            report(Progress(self.step, config.schedule.steps, dict(running), pace))
-            if self.step % config.checkpoint_every == 0:
-                self.save(running)
-            if stop():
-                self.save(running)
-                return
-            if validate is not None and self.step % config.validate_every == 0 and self.step < config.schedule.steps:
-                validate(self.averaged(), self.step)
-                begun = time.monotonic()
-        self.save(running)
-        if validate is not None:
-            validate(self.averaged(), self.step)
+            self._note(losses, rate)
+            report(Progress(self.step, self.steps, rate, losses))
+            if stopping or self.step % config.checkpoint_every == 0 or self.step == self.steps:
+                self.save()
+            if stopping:
+                return False
+            self._validate_if_due(validate)
+        return True
 
-    def averaged(self) -> StreetMaskRCNN:
-        """The network with the averaged weights, in evaluation mode."""
-        network = self.average.module
-        assert isinstance(network, StreetMaskRCNN)
-        return network.eval()
+    @property
+    def gave_up(self) -> bool:
+        """Whether the last ``patience`` validations were no better than the best."""
+        return 0 < self.config.patience <= self.memory.worse
 
-    def save(self, losses: dict[str, float]) -> None:
-        """Writes the state to resume from, a line of the log, and the averaged weights."""
+    def save(self) -> None:
+        """Writes the averaged weights and the state to resume from.
+
+        Raises:
+            UserError: They cannot be written.
+        """
+        if not self.processes.first:
+            return
+        averaged = self.average.module
+        assert isinstance(averaged, GeneralizedRCNN)
+        told = {"steps": self.step, "recipe": self.config.to_dict()}
+        write_network(self.folder / RESULT, averaged, self.model, self.class_names, told)
         state = {
+            "recipe": self.config.to_dict(),
+            "class_names": list(self.class_names),
+            "processes": self.processes.world,
+            "norm_epsilon": norm_epsilon(self.network),
             "step": self.step,
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "sums": self._sums,
+            "memory": asdict(self.memory),
         }
-        temporary = self.folder / f".{STATE}.part"
-        torch.save(state, temporary)
-        temporary.replace(self.folder / STATE)
-        log = self.folder / LOG
-        line = {"step": self.step, "learning_rate": learning_rate(self.config.schedule, self.step), **losses}
-        fresh = not log.exists()
-        with log.open("a", newline="") as file:
-            writer = csv.DictWriter(file, list(line))
-            if fresh:
-                writer.writeheader()
-            writer.writerow({key: f"{value:.6g}" for key, value in line.items()})
-        write_checkpoint(self.folder / RESULT, self.average.module.state_dict(), self.metadata())
+        write_state(self.folder, state)
 
-    def metadata(self) -> dict[str, Any]:
-        """What the result says of itself."""
-        return {
-            "architecture": "street",
-            "config": self.network.config.to_dict(),
-            "class_names": list(self.class_names),
-            "steps": self.step,
-            "schedule": asdict(self.config.schedule),
-        }
+    def _load(self, state: Mapping[str, Any]) -> None:
+        try:
+            self.network.load_state_dict(state["network"])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            if state["scaler"] and self.scaler.is_enabled():
+                self.scaler.load_state_dict(state["scaler"])
+            self.step, self._sums, self.memory = int(state["step"]), dict(state["sums"]), Memory(**state["memory"])
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+            reason = " ".join(str(error).split())[:160]
+            raise UserError(f"{self.folder}: its state does not fit this recipe ({reason})") from error
 
-    def _train_step(self, batch: Any) -> dict[str, float]:
-        self.network.train()
+    def _train_step(self, batch: Batch, stop: bool) -> tuple[dict[str, float], bool]:
+        """One step; returns the losses, and whether any process wants to stop."""
+        device, processes = self.processes.device, self.processes
+        train_mode(self.network)
         # torchvision's samplers draw from torch's global generator; a resumed run must draw the same.
-        torch.manual_seed(self.config.seed * 1_000_003 + self.step)
+        torch.manual_seed(self.config.seed * 1_000_003 + self.step * processes.world + processes.rank)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.config.schedule, self.step)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=has_bf16(self.device)):
-            losses = compute_losses(self.network, batch, self.device)
-        losses = {name: loss.float() for name, loss in losses.items()}
-        total = sum(losses.values(), torch.zeros((), device=self.device))
-        total = total + (self.config.schedule.semantic - 1) * losses["loss_semantic"]
-        if not torch.isfinite(total):
-            raise UserError(f"{self.folder}: the loss is {float(total)} at step {self.step}; lower the learning rate")
+            group["lr"] = learning_rate(self.schedule, self.step)
+        with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
+            losses = compute_losses(self.network, batch, device)
+        total = torch.stack([loss * self._weight(name) for name, loss in losses.items()]).sum()
         self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.schedule.clip)
-        self.optimizer.step()
+        self.scaler.scale(total).backward()
+        told = torch.stack([total, *losses.values(), total.new_tensor(float(stop))]).detach()
+        processes.average([*self._shared(), told])
+        values = told.tolist()
+        if not math.isfinite(values[0]):
+            advice = "lower learning_rate, or try precision fp32"
+            raise UserError(f"{self.folder}: the loss is {values[0]} at step {self.step}; {advice}")
+        self.scaler.unscale_(self.optimizer)
+        if self.schedule.clip:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.schedule.clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.average.update_parameters(self.network)
-        return {"loss": total.item(), **{name: loss.item() for name, loss in losses.items()}}
+        return dict(zip(["loss", *losses], values, strict=False)), values[-1] > 0
 
-    def _load(self, state: dict[str, Any]) -> None:
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step = state["step"]
+    def _weight(self, name: str) -> float:
+        return self.schedule.semantic if name == "loss_semantic" else 1.0
+
+    def _shared(self) -> list[torch.Tensor]:
+        """What the processes average after the backward pass: gradients, and the statistics of norms."""
+        if self.processes.world == 1:
+            return []
+        shared = [buffer for buffer in self.network.buffers() if buffer.is_floating_point()]
+        for parameter in self.network.parameters():
+            if parameter.requires_grad:
+                if parameter.grad is None:  # this process's pictures said nothing about it, another's may
+                    parameter.grad = torch.zeros_like(parameter)
+                shared.append(parameter.grad)
+        return shared
+
+    def _note(self, losses: Mapping[str, float], rate: float) -> None:
+        """Adds to the means of the next row of the log, and writes it when its time has come."""
+        for name, value in losses.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._sums["steps"] = self._sums.get("steps", 0.0) + 1
+        if self.step % LOG_EVERY and self.step != self.steps:
+            return
+        count = self._sums.pop("steps")
+        means = {name: value / count for name, value in self._sums.items()}
+        self._sums = {}
+        if self.processes.first:
+            self.journal.losses(self.step, {"learning_rate": rate, **means})
+
+    def _validate_if_due(self, validate: Callable[[Path, int], Mapping[str, float]] | None) -> None:
+        every = self.config.validate_every or self.steps
+        due = self.step and (self.step % every == 0 or self.step == self.steps)
+        if validate is None or not due or self.memory.validated == self.step:
+            return
+
+        def work() -> dict[str, Any]:
+            self.save()  # what is validated is the file that one gets
+            figures = validate(self.folder / RESULT, self.step)
+            if self.memory.add(self.step, figures["mask_ap"]):
+                _copy(self.folder / RESULT, self.folder / BEST)
+            self.journal.figures(self.step, figures)
+            return asdict(self.memory)
+
+        self.memory = Memory(**self.processes.once(work))
+        self.save()
 
 
-def has_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware; unlike float16 it trains without loss scaling."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return device.type == "cpu" and cpu_has_bf16()
-
-
-def start_from(network: StreetMaskRCNN, path: Path) -> None:
-    """Loads every weight of a checkpoint that fits; the heads of other classes start anew.
-
-    Raises:
-        UserError: The checkpoint is unreadable or of another shape.
-    """
-    tensors = read_checkpoint(path).tensors
-    own = network.state_dict()
-    fitting = {
-        name: value.to(own[name].dtype)
-        for name, value in tensors.items()
-        if name in own and value.shape == own[name].shape
-    }
-    if not any(name.startswith("backbone.") for name in fitting):
-        raise UserError(f"{path}: no weight of its backbone fits this network; is it a `street` checkpoint?")
-    network.load_state_dict(fitting, strict=False)
-
-
-def _groups(network: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weight decay for matrices and filters, none for norms and biases."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    return [
-        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]
+def _copy(source: Path, target: Path) -> None:
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        shutil.copyfile(source, temporary)
+        temporary.replace(target)
+    except OSError as error:
+        raise cannot_write(target, error, "the one before it is whole; ") from error
