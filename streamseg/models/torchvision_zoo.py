@@ -22,6 +22,8 @@ OLD_NAMES = (
     (re.compile(r"^rpn\.head\.conv\.(weight|bias)$"), r"rpn.head.conv.0.0.\1"),
     (re.compile(r"^roi_heads\.mask_head\.mask_fcn(\d+)\.(weight|bias)$"), None),
 )
+# Nothing beside any variance; torch 2.10 refuses 0 itself.
+NO_EPSILON = float(torch.finfo(torch.float32).tiny)
 BUILDERS = {
     "maskrcnn_resnet50_fpn": (detection.maskrcnn_resnet50_fpn, detection.MaskRCNN_ResNet50_FPN_Weights.COCO_V1),
     "maskrcnn_resnet50_fpn_v2": (
@@ -70,7 +72,7 @@ def match_norms(network: GeneralizedRCNN, checkpoint: Checkpoint) -> None:
         return
     for module in network.backbone.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            module.eps = 0.0
+            module.eps = NO_EPSILON
 
 
 def transforms(name: str) -> Any:
