@@ -40,8 +40,8 @@ def open_images(spec: str) -> ImageSource:
 class ImageSource:
     """A sequence of images, each at its own size, turned upright as EXIF says.
 
-    Grey, 16-bit (:func:`streamseg.sources.depth.eight_bits`) and CMYK images become 8-bit RGB; transparency is dropped. ``pts`` is the image's place in ``files``
-    with a time base of 1/25, so an image that cannot be read leaves a gap.
+    Grey, 16-bit (:func:`streamseg.sources.depth.eight_bits`) and CMYK images become 8-bit RGB; transparency is dropped.
+    ``pts`` is the image's place in ``files`` with a time base of 1/25, so an image that cannot be read leaves a gap.
 
     Args:
         files: The images in order.
