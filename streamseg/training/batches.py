@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -112,6 +113,8 @@ def _collate(items: list[tuple]) -> Batch:
 
 def _start_worker(_: int) -> None:
     cv2.setNumThreads(0)
+    # Ctrl-C reaches every process of a terminal, but it is for the training process to decide when they end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def batches(draws: Draws, batch_size: int, first: int, workers: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:

@@ -182,6 +182,7 @@ class Trainer:
             "recipe": self.config.to_dict(),
             "class_names": list(self.class_names),
             "processes": self.processes.world,
+            "pictures": sum(len(data) for data in self.data),
             "norm_epsilon": norm_epsilon(self.network),
             "step": self.step,
             "network": self.network.state_dict(),
@@ -284,4 +285,4 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, temporary)
         temporary.replace(target)
     except OSError as error:
-        raise cannot_write(target, error, "the one before it is whole; ") from error
+        raise cannot_write(target, error, "a checkpoint before it stays whole; ") from error

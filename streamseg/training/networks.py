@@ -119,4 +119,4 @@ def write_network(path: Path, network: GeneralizedRCNN, model: str, class_names:
     try:
         write_checkpoint(path, tensors, metadata, half=False)
     except (OSError, SafetensorError) as error:
-        raise cannot_write(path, error, "the one before it is whole; ") from error
+        raise cannot_write(path, error, "a checkpoint before it stays whole; ") from error

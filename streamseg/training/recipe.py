@@ -86,9 +86,6 @@ def from_layers(*layers: Mapping[str, Any]) -> TrainConfig:
     Raises:
         UserError: There is no data, or settings contradict each other.
     """
-    from streamseg.models.street import StreetConfig
-    from streamseg.training.augment import AugmentConfig
-
     values: dict[str, Any] = {}
     for layer in layers:
         for one, other in (("steps", "epochs"), ("epochs", "steps")):
@@ -111,9 +108,7 @@ def from_layers(*layers: Mapping[str, Any]) -> TrainConfig:
     schedule = {name: values.pop(name) for name in SCHEDULE if name in values}
     if "milestones" in schedule:
         schedule["milestones"] = tuple(schedule["milestones"])
-    for name, kind in (("augment", AugmentConfig), ("street", StreetConfig)):
-        if values.get(name) is not None:
-            _check_table(kind, values[name], f"[{name}]")
+    _check_tables(values.get("augment"), values.get("street"))
     return TrainConfig(**values, schedule=ScheduleConfig(**schedule))
 
 
@@ -168,6 +163,18 @@ def _check_keys(table: Mapping[str, Any], known: set[str], where: str) -> None:
     for key in table:
         if key not in known:
             raise UserError(f"{where}: unknown key {key!r}; known are {', '.join(sorted(known))}")
+
+
+def _check_tables(augment: Mapping[str, Any] | None, street: Mapping[str, Any] | None) -> None:
+    # Imported where they are needed: flags alone are checked before torch is loaded.
+    if augment is not None:
+        from streamseg.training.augment import AugmentConfig
+
+        _check_table(AugmentConfig, augment, "[augment]")
+    if street is not None:
+        from streamseg.models.street import StreetConfig
+
+        _check_table(StreetConfig, street, "[street]")
 
 
 def _check_table(kind: type, table: Mapping[str, Any], where: str) -> None:

@@ -85,8 +85,8 @@ def set_up(
     else:
         config = _as_begun(config, state["recipe"])
         config = completed(config, str(config.model), pictures)
-        what = {**config.to_dict(), "class_names": list(class_names), "processes": processes.world}
-        note = compare({**state["recipe"], **{key: state[key] for key in ("class_names", "processes")}}, what, folder)
+        now = {"class_names": list(class_names), "processes": processes.world, "pictures": pictures}
+        note = compare({**state["recipe"], **{key: state[key] for key in now}}, {**config.to_dict(), **now}, folder)
         notes += [note] if note else []
         start = resumed_network(config, class_names, state["norm_epsilon"])
     if isinstance(start.network, StreetMaskRCNN):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ PARTS = (
     "recipe",
     "class_names",
     "processes",
+    "pictures",
     "norm_epsilon",
     "step",
     "network",
@@ -26,10 +28,10 @@ PARTS = (
     "sums",
     "memory",
 )
-# A state of other weights or of another optimizer cannot be loaded.
-BINDING = ("model", "street", "trainable_layers", "optimizer", "class_names")
+# With others the state could not be loaded, or they would mean nothing.
+BINDING = ("model", "weights", "street", "trainable_layers", "optimizer", "class_names")
 # These change nothing about the steps.
-FREE = ("workers", "device", "validate_every", "patience", "checkpoint_every", "weights", "skip_faults")
+FREE = ("workers", "device", "validate_every", "patience", "checkpoint_every", "skip_faults")
 
 
 def write_state(folder: Path, state: Mapping[str, Any]) -> None:
@@ -47,7 +49,11 @@ def write_state(folder: Path, state: Mapping[str, Any]) -> None:
         temporary.replace(path)
         sync_folder(folder)
     except (OSError, RuntimeError) as error:
-        raise cannot_write(path, error, "the checkpoint before it is whole; ") from error
+        # torch tells of a full disk in its own words; the system's are in the exception before.
+        reason = error if isinstance(error, OSError) else error.__context__ or error
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise cannot_write(path, reason, "a checkpoint before it stays whole; ") from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -95,7 +101,7 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any], folder: Path) -
         if name in BINDING:
             was, now = shown(before.get(name)), shown(after[name])
             raise UserError(
-                f"{folder}: its {name} is {was}, not {now}; resume with the same or choose another --output"
+                f"{folder}: was begun with {name} {was}, not {now}; resume with the same or choose another --output"
             )
     told = [f"{name} ({shown(before.get(name))} -> {shown(after[name])})" for name in changed if name not in FREE]
     return f"resuming with changed {', '.join(told)}; the curve is not that of one recipe" if told else ""

@@ -127,10 +127,11 @@ def wait_for(child, words):
 
 
 def test_ctrl_c_ends_after_a_step():
-    command = [*TRAIN, "--output", "run", "--steps", "100000"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    command = [*TRAIN, "--output", "run", "--steps", "100000", "--workers", "1"]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    with subprocess.Popen(command, **options) as child:
         wait_for(child, "step ")
-        os.kill(child.pid, signal.SIGINT)
+        os.killpg(child.pid, signal.SIGINT)  # to the workers, too, as a terminal does
         output, error = child.communicate(timeout=60)
     assert (child.returncode, error) == (130, "")
     assert "go on with: streamseg train --output run --resume" in output
@@ -142,7 +143,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(tmp_path):
     arguments = ["--steps", "30", "--validation", "annotations.json", "--validate-every", "10"]
     assert main(["train", "recipe.toml", "--output", "whole", *arguments]) == 0
     random = np.random.default_rng(1)
-    for _ in range(3):
+    for _ in range(2):
         resume = ["--resume"] if Path("run/state.pt").exists() else []
         command = [*TRAIN, "--output", "run", *arguments, *resume]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
@@ -215,14 +216,14 @@ OVERFIT = """
 workers = 0
 seed = 1
 validation = "truth.json"
-validate_every = 70
+validate_every = 60
 [[data]]
 file = "truth.json"
 [street]
 short_side = 160
 long_side = 256
 [schedule]
-steps = 70
+steps = 60
 batch_size = 4
 learning_rate = 1.5e-3
 warmup = 5

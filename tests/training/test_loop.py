@@ -111,6 +111,21 @@ def test_a_killed_run_goes_on_exactly(recipe, tmp_path, monkeypatch, optimizer, 
     assert [row["step"] for row in rows(tmp_path / "part" / "validation.csv")] == ["2", "4", "6", "8"]
 
 
+def test_the_loss_scale_of_fp16_goes_on(recipe, tmp_path, monkeypatch):
+    """A CPU can train in fp16 as CUDA does; it is only too slow to be offered."""
+    monkeypatch.setattr("streamseg.training.loop.training_precision", lambda name, device: torch.float16)
+    recipe = replace(recipe, schedule=replace(recipe.schedule, steps=4))
+    whole = trainer(recipe, tmp_path / "whole")
+    whole.scaler._init_scale = 2.0**40  # overflows at first, and is lowered
+    whole.run()
+    assert 0 < whole.scaler.get_scale() < 2.0**40
+    part = trainer(recipe, tmp_path / "part")
+    part.scaler._init_scale = 2.0**40
+    part.run(stop=lambda: part.step == 1)
+    trainer(recipe, tmp_path / "part", resume=True).run()
+    assert_same(read_state(tmp_path / "whole"), read_state(tmp_path / "part"))
+
+
 def test_a_kill_during_a_validation(recipe, tmp_path):
     recipe = replace(recipe, validate_every=4)
 
@@ -219,8 +234,13 @@ def test_resuming_with_another_recipe(recipe, tmp_path):
     assert longer.notes == ["resuming with changed steps (8 -> 9); the curve is not that of one recipe"]
     assert longer.trainer.run() and longer.trainer.step == 9
     assert set_up(stored, tmp_path / "run", ALONE, state, print).notes == []
-    for change in ({"trainable_layers": 2}, {"street": {**stored.street, "pyramid": 8}}, {"model": MODELS[1]}):
-        with pytest.raises(UserError, match=f"its {next(iter(change))} is"):
+    for change in (
+        {"weights": "street"},
+        {"trainable_layers": 2},
+        {"street": {**stored.street, "pyramid": 8}},
+        {"model": MODELS[1]},
+    ):
+        with pytest.raises(UserError, match=f"was begun with {next(iter(change))} "):
             set_up(replace(stored, **change), tmp_path / "run", ALONE, state, print)
 
 

@@ -51,10 +51,10 @@ def test_no_state(tmp_path):
 
 def test_a_state_that_cannot_be_written_leaves_the_last_one(tmp_path):
     write_state(tmp_path, WHOLE)
-    with pytest.raises(UserError, match="the checkpoint before it is whole"):
+    with pytest.raises(UserError, match="a checkpoint before it stays whole"):
         write_state(tmp_path / "none", WHOLE)
     (tmp_path / f".{STATE}.part").mkdir()
-    with pytest.raises(UserError, match="the checkpoint before it is whole"):
+    with pytest.raises(UserError, match="a checkpoint before it stays whole"):
         write_state(tmp_path, {**WHOLE, "step": 8})
     assert read_state(tmp_path)["step"] == 1
 
@@ -64,7 +64,7 @@ def test_changed_recipes_are_told(tmp_path):
     assert compare(before, {**before, "workers": 3}, tmp_path) == ""
     told = compare(before, {**before, "steps": 20, "data": []}, tmp_path)
     assert told.startswith("resuming with changed steps (10 -> 20), data (") and len(told) < 140
-    with pytest.raises(UserError, match="its model is street, not v2"):
+    with pytest.raises(UserError, match="was begun with model street, not v2"):
         compare(before, {**before, "model": "v2"}, tmp_path)
 
 
