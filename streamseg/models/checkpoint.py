@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from streamseg.errors import UserError
 
@@ -107,5 +108,9 @@ def write_checkpoint(
 
     temporary = path.with_name(f".{path.name}.part")
     text = {key: json.dumps(value) for key, value in metadata.items()}
-    save_file({name: stored(tensor) for name, tensor in tensors.items()}, temporary, text)
+    content = save({name: stored(tensor) for name, tensor in tensors.items()}, text)
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())  # before it takes the place of an older one
     temporary.replace(path)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from torch import nn
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
@@ -118,5 +117,5 @@ def write_network(path: Path, network: GeneralizedRCNN, model: str, class_names:
         tensors = {name: tensor for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")}
     try:
         write_checkpoint(path, tensors, metadata, half=False)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         raise cannot_write(path, error, "a checkpoint before it stays whole; ") from error
