@@ -8,16 +8,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from streamseg.cli import flags
 from streamseg.errors import UserError
 
-if TYPE_CHECKING:
-    from streamseg.training.coco import CocoData
-
 MODEL = ("model", "weights", "class_names", "device", "precision", "input_size")
-FAULTS_SHOWN = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,12 +94,14 @@ def _data(args: argparse.Namespace) -> int:
     from streamseg.segmenter import Segmenter, choose_device
     from streamseg.sinks.staging import check_file
     from streamseg.training.coco import CocoData
+    from streamseg.training.faults import without_faults
 
     page, predictions = given.get("report"), given.get("predictions")
     for path in (page, predictions):
         if path is not None:
             check_file(path, [str(args.data), settings.weights or ""], overwrite=True)
-    data = _sound(CocoData.read(args.data, given.get("images")), given.get("skip_faults", False))
+    data = CocoData.read(args.data, given.get("images"))
+    (data,) = without_faults([data], given.get("skip_faults", False), lambda line: print(line, file=sys.stderr))
     device = str(choose_device(settings.device))
     model = load_model(settings.model, settings.weights, settings.class_names or None, device)
     segmenter = Segmenter(
@@ -126,27 +123,6 @@ def _data(args: argparse.Namespace) -> int:
     else:
         tables.print_data(report, given.get("confusion", False), " ".join(where.values()))
     return 0
-
-
-def _sound(data: CocoData, skip_faults: bool) -> CocoData:
-    """The data without what is at fault.
-
-    Raises:
-        UserError: Something is, and must not be left out.
-    """
-    from streamseg.training.faults import find_faults
-
-    faults = find_faults(data)
-    if not faults:
-        return data
-    for fault in faults[:FAULTS_SHOWN]:
-        print(fault.line, file=sys.stderr)
-    if len(faults) > FAULTS_SHOWN:
-        print(f"… and {len(faults) - FAULTS_SHOWN} more", file=sys.stderr)
-    if not skip_faults:
-        raise UserError(f"{len(faults)} faults in the data; mend them, or leave them out with --skip-faults")
-    print(f"streamseg: {len(faults)} faults in the data are left out", file=sys.stderr)
-    return data.without(faults)
 
 
 @contextlib.contextmanager

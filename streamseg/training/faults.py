@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from streamseg.errors import UserError
 from streamseg.training.coco import CocoData, Fault
 from streamseg.training.entries import (
     LARGEST_SIDE,
@@ -21,6 +22,7 @@ from streamseg.training.pictures import Size, probe, size_mismatch
 from streamseg.training.segmentations import Box, box_of_runs, run_lengths, share_inside
 
 AGREEMENT = 0.1
+FAULTS_SHOWN = 20
 
 
 def find_faults(data: CocoData) -> list[Fault]:
@@ -42,6 +44,30 @@ def find_faults(data: CocoData) -> list[Fault]:
     faults += _image_faults(data, sizes)
     faults += _annotation_faults(data, sizes)
     return faults
+
+
+def without_faults(everything: Sequence[CocoData], skip: bool, warn: Callable[[str], None]) -> list[CocoData]:
+    """The data sets without what is at fault.
+
+    Args:
+        everything: The data sets.
+        skip: Whether faulty entries may be left out.
+        warn: Called with a line for each fault, up to 20, and what became of them.
+
+    Raises:
+        UserError: Something is at fault, and must not be left out.
+    """
+    faults = [find_faults(data) for data in everything]
+    lines = [fault.line for found in faults for fault in found]
+    for line in lines[:FAULTS_SHOWN]:
+        warn(line)
+    if len(lines) > FAULTS_SHOWN:
+        warn(f"… and {len(lines) - FAULTS_SHOWN} more")
+    if lines and not skip:
+        raise UserError(f"{len(lines)} faults in the data; mend them, or leave them out with --skip-faults")
+    if lines:
+        warn(f"{len(lines)} faults in the data are left out")
+    return [data.without(found) if found else data for data, found in zip(everything, faults, strict=True)]
 
 
 def _category_faults(data: CocoData) -> Iterator[Fault]:

@@ -14,15 +14,13 @@ from streamseg.errors import UserError
 from streamseg.models.street import StreetMaskRCNN
 from streamseg.training.coco import CocoData
 from streamseg.training.config import TrainConfig, plain
-from streamseg.training.faults import find_faults
+from streamseg.training.faults import without_faults
 from streamseg.training.loop import Trainer
 from streamseg.training.processes import Processes
 from streamseg.training.recipe import from_layers
 from streamseg.training.schedule import completed
 from streamseg.training.start import choose_model, prepare, resumed_network
 from streamseg.training.state import STATE, compare
-
-FAULTS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +67,9 @@ def set_up(
     validation = None
     if config.validation is not None:
         validation = CocoData.read(config.validation, config.validation_images or config.images)
-    everything = processes.once(lambda: _without_faults([*data, *([validation] if validation else [])], config, warn))
+    everything = processes.once(
+        lambda: without_faults([*data, *([validation] if validation else [])], config.skip_faults, warn)
+    )
     data, notes = everything[: len(data)], []
     class_names = _class_names(data)
     if validation is not None:
@@ -100,25 +100,6 @@ def _as_begun(config: TrainConfig, begun: dict[str, Any]) -> TrainConfig:
     given = {name: value for name, value in config.to_dict().items() if value is not None}
     tables = {name: {**(begun[name] or {}), **given.get(name, {})} or None for name in ("augment", "street")}
     return from_layers(begun, {**given, **tables})
-
-
-def _without_faults(everything: Sequence[CocoData], config: TrainConfig, warn: Callable[[str], None]) -> list[CocoData]:
-    """The data without what is at fault.
-
-    Raises:
-        UserError: Something is, and the recipe does not say to leave it out.
-    """
-    faults = [find_faults(data) for data in everything]
-    lines = [fault.line for found in faults for fault in found]
-    for line in lines[:FAULTS_SHOWN]:
-        warn(line)
-    if len(lines) > FAULTS_SHOWN:
-        warn(f"… and {len(lines) - FAULTS_SHOWN} more")
-    if lines and not config.skip_faults:
-        raise UserError(f"{len(lines)} faults in the data; mend them, or leave them out with --skip-faults")
-    if lines:
-        warn(f"{len(lines)} faults in the data are left out")
-    return [data.without(found) if found else data for data, found in zip(everything, faults, strict=True)]
 
 
 def _class_names(data: Sequence[CocoData]) -> tuple[str, ...]:
