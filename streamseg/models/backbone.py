@@ -14,6 +14,8 @@ from torch import nn
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
+DETAIL = "detail"
+
 
 class ConvNorm(nn.Sequential):
     """Convolution, batch norm and, unless told otherwise, ReLU."""
@@ -46,9 +48,10 @@ class SmallBackbone(nn.Module):
         widths: Channels of the stem and of the stages at strides 4, 8, 16, 32.
         depths: Residual blocks in the stages at strides 4, 8, 16, 32.
         pyramid: Channels of each pyramid level.
+        detail: Channels of a map of stride 4 beside the pyramid.
     """
 
-    def __init__(self, widths: Sequence[int], depths: Sequence[int], pyramid: int) -> None:
+    def __init__(self, widths: Sequence[int], depths: Sequence[int], pyramid: int, detail: int) -> None:
         super().__init__()
         self.stem = ConvNorm(3, widths[0], stride=2)
         self.stages = nn.ModuleList(
@@ -58,14 +61,21 @@ class SmallBackbone(nn.Module):
         self.fpn = FeaturePyramidNetwork(
             list(widths[2:]), pyramid, extra_blocks=LastLevelMaxPool(), norm_layer=nn.BatchNorm2d
         )
+        self.detail = ConvNorm(widths[1], detail, kernel=1)
         self.out_channels = pyramid
 
     def forward(self, x: torch.Tensor) -> OrderedDict[str, torch.Tensor]:
-        """Maps images [B, 3, H, W] to levels ``"0"``, ``"1"``, ``"2"``, ``"pool"`` of strides 8, 16, 32, 64."""
-        x = self.stem(x)
+        """Maps images [B, 3, H, W] to levels ``"0"``, ``"1"``, ``"2"``, ``"pool"`` of strides 8, 16, 32, 64.
+
+        ``"detail"``, of stride 4, is no level of the pyramid: it has seen little around each pixel, but its outlines
+        are sharp.
+        """
+        x = self.stages[0](self.stem(x))
+        detail = self.detail(x)
         levels: OrderedDict[str, torch.Tensor] = OrderedDict()
-        for position, stage in enumerate(self.stages):
+        for position, stage in enumerate(self.stages[1:]):
             x = stage(x)
-            if position:
-                levels[str(position - 1)] = x
-        return self.fpn(levels)
+            levels[str(position)] = x
+        pyramid = self.fpn(levels)
+        pyramid[DETAIL] = detail
+        return pyramid

@@ -9,7 +9,10 @@ from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import batched_nms, clip_boxes_to_image, remove_small_boxes
 
+from streamseg.models.backbone import DETAIL
 from streamseg.models.model import Detections, DetectOptions, Network
+from streamseg.models.pooling import RowPool
+from streamseg.models.proposals import Proposer
 
 MIN_BOX_SIDE = 1e-2
 
@@ -17,10 +20,10 @@ MIN_BOX_SIDE = 1e-2
 class MaskRCNNDetector(Network):
     """A ``GeneralizedRCNN`` that answers with masks in their boxes.
 
-    The same operations in the same order as torchvision's own ``forward`` (``GeneralizedRCNN.forward``,
-    ``RoIHeads.postprocess_detections``), but the wanted classes and the score threshold come before the suppression
-    and the mask head, and nothing is pasted. Suppression works class by class from the best score down, so leaving out
-    other classes and lower scores early does not change what remains.
+    The same answers as torchvision's own ``forward`` (``GeneralizedRCNN.forward``,
+    ``RoIHeads.postprocess_detections``) up to rounding, but the wanted classes and the score threshold come before the
+    suppression and the mask head, and nothing is pasted. Suppression works class by class from the best score down, so
+    leaving out other classes and lower scores early does not change what remains.
 
     Args:
         rcnn: With RPN, box head and mask head; labels from 1, background 0.
@@ -29,6 +32,9 @@ class MaskRCNNDetector(Network):
     def __init__(self, rcnn: GeneralizedRCNN) -> None:
         super().__init__()
         self.rcnn = rcnn
+        self._propose = Proposer(rcnn.rpn)
+        self._box_pool = RowPool.like(rcnn.roi_heads.box_roi_pool)
+        self._mask_pool = RowPool.like(rcnn.roi_heads.mask_roi_pool)
 
     def detect(self, images: Sequence[torch.Tensor], options: DetectOptions) -> list[Detections]:
         """See :class:`streamseg.models.model.Network`."""
@@ -38,7 +44,7 @@ class MaskRCNNDetector(Network):
         batch, _ = rcnn.transform(list(images) if takes_bytes else [image.float() / 255 for image in images])
         tensors = batch.tensors.contiguous(memory_format=torch.channels_last)
         features = rcnn.backbone(tensors)
-        proposals, _ = rcnn.rpn(batch, features)
+        proposals = self._propose(batch, [level for name, level in features.items() if name != DETAIL])
         found = self._boxes(features, proposals, batch.image_sizes, options)
         masks = self._masks(features, found, batch.image_sizes)
         return [
@@ -54,7 +60,7 @@ class MaskRCNNDetector(Network):
     def _boxes(self, features, proposals, sizes, options):  # type: ignore[no-untyped-def]
         """Boxes, scores and labels of each image, in pixels of the network's input."""
         heads = self.rcnn.roi_heads
-        pooled = heads.box_head(heads.box_roi_pool(features, proposals, sizes))
+        pooled = heads.box_head(self._box_pool(features, proposals, sizes))
         logits, regression = (output.float() for output in heads.box_predictor(pooled))
         boxes = heads.box_coder.decode(regression, proposals)
         scores = logits.softmax(-1)
@@ -72,7 +78,7 @@ class MaskRCNNDetector(Network):
         counts = [len(labels) for _, _, labels in found]
         if not sum(counts):
             return [features["0"].new_zeros((0, 28, 28), dtype=torch.float32) for _ in found]
-        pooled = heads.mask_roi_pool(features, [boxes for boxes, _, _ in found], sizes)
+        pooled = self._mask_pool(features, [boxes for boxes, _, _ in found], sizes)
         logits = heads.mask_predictor(heads.mask_head(pooled))
         labels = torch.cat([labels for _, _, labels in found])
         chosen = logits[torch.arange(len(labels), device=labels.device), labels]

@@ -9,10 +9,16 @@ Training targets may carry, besides torchvision's ``boxes``, ``labels`` and ``ma
 
 from __future__ import annotations
 
+import math
+
 import torch
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import RoIHeads
-from torchvision.models.detection.rpn import RegionProposalNetwork
+from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
 from torchvision.ops import box_area
+
+from streamseg.models.backbone import DETAIL
 
 IGNORED = -1
 COVERED = 0.6
@@ -32,7 +38,21 @@ def open_background(boxes: torch.Tensor, target: dict[str, torch.Tensor]) -> tor
 
 
 class PartialRegionProposalNetwork(RegionProposalNetwork):
-    """torchvision's RPN, whose background anchors are ignored where the truth is open."""
+    """torchvision's RPN, whose background anchors are ignored where the truth is open.
+
+    It sees the levels of the pyramid only, and works in float32 from the head's answers on: in bfloat16, which autocast
+    would hand on, coordinates above 512 are multiples of 4 pixels.
+    """
+
+    def forward(
+        self,
+        images: ImageList,
+        features: dict[str, torch.Tensor],
+        targets: list[dict[str, torch.Tensor]] | None = None,
+    ) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
+        """As in torchvision: proposals [P, 4] per image, and the losses when training."""
+        pyramid = {name: level for name, level in features.items() if name != DETAIL}
+        return super().forward(images, pyramid, targets)
 
     def assign_targets_to_anchors(
         self, anchors: list[torch.Tensor], targets: list[dict[str, torch.Tensor]]
@@ -42,6 +62,38 @@ class PartialRegionProposalNetwork(RegionProposalNetwork):
         for label, boxes, target in zip(labels, anchors, targets, strict=True):
             label[(label == 0) & open_background(boxes, target)] = IGNORED
         return labels, matched
+
+
+class FullPrecisionHead(RPNHead):
+    """torchvision's RPN head, answering in float32."""
+
+    def forward(self, x: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """As in torchvision: objectness [B, A, H, W] and box deltas [B, 4A, H, W] per level."""
+        objectness, deltas = super().forward(x)
+        return [level.float() for level in objectness], [level.float() for level in deltas]
+
+
+class FullPrecisionAnchors(AnchorGenerator):
+    """torchvision's anchors, in float32 and on their cells whatever the features' precision and size.
+
+    torchvision takes the size of the input over that of a level, rounded down, for the level's stride: 15, not 16,
+    where the last row is half empty.
+    """
+
+    def forward(self, image_list: ImageList, feature_maps: list[torch.Tensor]) -> list[torch.Tensor]:
+        """As in torchvision: anchors [A, 4] per image."""
+        device, size = feature_maps[0].device, image_list.tensors.shape[-2:]
+        grids = [list(level.shape[-2:]) for level in feature_maps]
+        strides = [
+            [
+                torch.tensor(2 ** math.ceil(math.log2(side / cells)), device=device)
+                for side, cells in zip(size, grid, strict=True)
+            ]
+            for grid in grids
+        ]
+        self.set_cell_anchors(torch.float32, device)
+        anchors = torch.cat(self.grid_anchors(grids, strides))
+        return [anchors] * len(image_list.image_sizes)
 
 
 class PartialRoIHeads(RoIHeads):
