@@ -83,7 +83,7 @@ def test_options(images):
 def test_input_size_changes_what_the_network_sees(images):
     segmenter = Segmenter(load_model("street"), "cpu", input_size=192)
     batch, _ = segmenter._network.rcnn.transform([torch.zeros(3, 720, 1280, dtype=torch.uint8)])
-    assert batch.image_sizes == [(180, 320)]
+    assert batch.image_sizes == [(171, 304)]
 
 
 def test_the_choice_is_explained(segmenter):
