@@ -184,7 +184,15 @@ class StreetTransform(GeneralizedRCNNTransform):
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
         if image.device.type == "cpu":
             return torch.from_numpy(_shrunk(image.permute(1, 2, 0).numpy(), size, scale))
-        return F.interpolate(image[None], size, mode="bilinear", antialias=True)[0].permute(1, 2, 0)
+        return _interpolated(image, size)
+
+
+def _interpolated(image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """An image [3, H, W] at another size (height, width) on its device, float32 [h, w, 3].
+
+    In float32, since on GPUs torch has no antialiasing of bytes.
+    """
+    return F.interpolate(image[None].float(), size, mode="bilinear", antialias=True)[0].permute(1, 2, 0)
 
 
 def _shrunk(image: np.ndarray, size: tuple[int, int], scale: float) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The street architecture: folding, input, and what training leaves alone."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -7,7 +8,7 @@ from torchvision.models.detection.image_list import ImageList
 
 from streamseg.models.folding import fold_norms
 from streamseg.models.partial_labels import open_background
-from streamseg.models.street import StreetConfig, StreetMaskRCNN
+from streamseg.models.street import StreetConfig, StreetMaskRCNN, _interpolated, _shrunk
 
 
 def test_size_is_within_the_promise():
@@ -68,6 +69,14 @@ def test_resizing_keeps_places_and_colours(size):
         [columns.expand(height, width), rows[:, None].expand(height, width), torch.full((height, width), 77.0)]
     )
     torch.testing.assert_close(found[:, :height, :width], transform.normalize(ramps / 255), atol=0.03, rtol=0)
+
+
+def test_resizing_on_other_devices_gives_nearly_the_same():
+    image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (720, 1280, 3), np.uint8), (0, 0), 5)
+    expected = _shrunk(image, (342, 608), 608 / 1280)
+    found = _interpolated(torch.from_numpy(image).permute(2, 0, 1), (342, 608))
+    assert found.dtype == torch.float32
+    assert np.abs(found.numpy() - expected).max() < 3
 
 
 @pytest.mark.parametrize("size", [(64, 96), (72, 96), (40, 56)])
