@@ -203,7 +203,7 @@ def _shrunk(image: np.ndarray, size: tuple[int, int], scale: float) -> np.ndarra
     """
     blocks = int(1 / scale)
     if blocks > 1:
-        near = (image.shape[1] // blocks, image.shape[0] // blocks)
+        near = (max(1, image.shape[1] // blocks), max(1, image.shape[0] // blocks))
         image, how = cv2.resize(image, near, interpolation=cv2.INTER_AREA), cv2.INTER_LINEAR
     else:
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR

@@ -36,7 +36,13 @@ def test_folded_norms_compute_the_same():
 
 @pytest.mark.parametrize(
     ("size", "expected"),
-    [((720, 1280), (342, 608)), ((1080, 1920), (342, 608)), ((384, 512), (384, 512)), ((1280, 720), (608, 342))],
+    [
+        ((720, 1280), (342, 608)),
+        ((1080, 1920), (342, 608)),
+        ((384, 512), (384, 512)),
+        ((1280, 720), (608, 342)),
+        ((1, 20000), (1, 608)),
+    ],
 )
 def test_input_size(size, expected):
     transform = StreetMaskRCNN(StreetConfig(), 3).eval().transform
