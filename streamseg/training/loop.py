@@ -143,7 +143,9 @@ class Trainer:
             Whether the run is over; False where ``stop`` ended it.
         """
         config, schedule, processes = self.config, self.schedule, self.processes
-        self._validate_if_due(validate)
+        if validate is not None and self._validation_is_due():
+            self.save()
+            self._validate(validate)
         weights = [item.weight for item in config.data]
         augment = AugmentConfig(**(config.augment or {}))
         draws = Draws(self.data, weights, augment, config.seed, self.steps * schedule.batch_size)
@@ -154,11 +156,13 @@ class Trainer:
             self.step += 1
             self._note(losses, rate)
             report(Progress(self.step, self.steps, rate, losses))
-            if stopping or self.step % config.checkpoint_every == 0 or self.step == self.steps:
+            validating = validate is not None and self._validation_is_due()
+            if stopping or validating or self.step % config.checkpoint_every == 0 or self.step == self.steps:
                 self.save()
             if stopping:
                 return False
-            self._validate_if_due(validate)
+            if validate is not None and validating:
+                self._validate(validate)
         return True
 
     @property
@@ -261,14 +265,15 @@ class Trainer:
         if self.processes.first:
             self.journal.losses(self.step, {"learning_rate": rate, **means})
 
-    def _validate_if_due(self, validate: Callable[[Path, int], Mapping[str, float]] | None) -> None:
+    def _validation_is_due(self) -> bool:
         every = self.config.validate_every or self.steps
-        due = self.step and (self.step % every == 0 or self.step == self.steps)
-        if validate is None or not due or self.memory.validated == self.step:
-            return
+        due = self.step > 0 and (self.step % every == 0 or self.step == self.steps)
+        return due and self.memory.validated != self.step
+
+    def _validate(self, validate: Callable[[Path, int], Mapping[str, float]]) -> None:
+        """Validates the file that one gets, just saved, and remembers what it showed."""
 
         def work() -> dict[str, Any]:
-            self.save()  # what is validated is the file that one gets
             figures = validate(self.folder / RESULT, self.step)
             if self.memory.add(self.step, figures["mask_ap"]):
                 _copy(self.folder / RESULT, self.folder / BEST)
