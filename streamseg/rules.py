@@ -6,7 +6,7 @@ import contextlib
 import numbers
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from streamseg.errors import UserError
@@ -81,6 +81,20 @@ class Setting:
         if isinstance(self.default, bool):
             return "yes" if self.default else "no"
         return str(self.default)
+
+
+def setting(default: Any, group: str, meaning: str, **rule: Any) -> Any:
+    """A field of a dataclass of settings, with its default and the arguments of its :class:`Rule`."""
+    return field(default=default, metadata={"rule": Rule(meaning, group, **rule)})
+
+
+def settings_of(kind: type) -> dict[str, Setting]:
+    """The settings of a dataclass by name; fields without a rule are none."""
+    return {
+        item.name: Setting(item.name, str(item.type).removesuffix(" | None"), item.default, item.metadata["rule"])
+        for item in fields(kind)
+        if "rule" in item.metadata
+    }
 
 
 def checked(setting: Setting, value: Any, where: str) -> Any:

@@ -10,18 +10,14 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from streamseg.errors import UserError
-from streamseg.rules import Rule, Setting, checked
+from streamseg.rules import checked, setting, settings_of
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
-
-
-def _setting(default: Any, group: str, meaning: str, **rule: Any) -> Any:
-    return field(default=default, metadata={"rule": Rule(meaning, group, **rule)})
 
 
 @dataclass(frozen=True)
@@ -34,20 +30,20 @@ class Settings:
         UserError: A value of the wrong type or out of its bounds.
     """
 
-    source: tuple[str, ...] = _setting(
+    source: tuple[str, ...] = setting(
         (),
         "Input",
         "Video file, camera number, network stream, image, folder or glob; again for several.",
         metavar="WHAT",
     )
-    stride: int = _setting(
+    stride: int = setting(
         1,
         "Input",
         "Process every n-th frame; those between are decoded, not processed, not written.",
         unit="frames",
         low=1,
     )
-    max_frames: int | None = _setting(
+    max_frames: int | None = setting(
         None,
         "Input",
         "Stop after this many processed frames of each source.",
@@ -56,59 +52,59 @@ class Settings:
         unset="all",
     )
 
-    output: str | None = _setting(
+    output: str | None = setting(
         None,
         "Output",
         "Annotated MP4 to write; for several sources a folder (there already, or ending in /).",
         metavar="FILE",
     )
-    records: str | None = _setting(
+    records: str | None = setting(
         None,
         "Output",
         "JSON lines to write, one per frame; - is standard output.",
         metavar="FILE",
     )
-    show: bool | None = _setting(
+    show: bool | None = setting(
         None,
         "Output",
         "Show a window (q quits, space pauses, s saves); auto: when nothing is written.",
         unset="auto",
     )
-    crf: int = _setting(23, "Output", "Quality of the H.264 video; lower is better and larger.", low=0, high=51)
-    preset: str = _setting(
+    crf: int = setting(23, "Output", "Quality of the H.264 video; lower is better and larger.", low=0, high=51)
+    preset: str = setting(
         "veryfast", "Output", "Speed of the H.264 encoder; slower makes smaller files.", choices=PRESETS
     )
-    overwrite: bool = _setting(False, "Output", "Replace output files that exist.")
+    overwrite: bool = setting(False, "Output", "Replace output files that exist.")
 
-    model: str | None = _setting(
+    model: str | None = setting(
         None,
         "Model",
         "Name from `streamseg models`; auto: the best that is there for the device.",
         unset="auto",
         metavar="NAME",
     )
-    weights: str | None = _setting(None, "Model", "Checkpoint file (.safetensors or .pth) instead.", metavar="FILE")
-    class_names: tuple[str, ...] = _setting(
+    weights: str | None = setting(None, "Model", "Checkpoint file (.safetensors or .pth) instead.", metavar="FILE")
+    class_names: tuple[str, ...] = setting(
         (),
         "Model",
         "Class names of the checkpoint, in order; default: those in the file.",
         comma=True,
         metavar="NAMES",
     )
-    device: str = _setting(
+    device: str = setting(
         "auto",
         "Model",
         "Where the model runs.",
         choices=("auto", "cpu", "cuda", "cuda:N", "mps"),
         pattern=r"auto|cpu|mps|cuda(:\d+)?",
     )
-    precision: str = _setting(
+    precision: str = setting(
         "auto",
         "Model",
         "Number format of the model; auto: the fastest that is safe on the device.",
         choices=("auto", "fp32", "bf16", "fp16"),
     )
-    batch_size: int | None = _setting(
+    batch_size: int | None = setting(
         None,
         "Model",
         "Frames per pass of the model; auto: 1 on a CPU, 4 on a GPU.",
@@ -117,7 +113,7 @@ class Settings:
         high=256,
         unset="auto",
     )
-    input_size: int | None = _setting(
+    input_size: int | None = setting(
         None,
         "Model",
         "Short side of the picture that the model sees; auto: the model's own.",
@@ -126,22 +122,22 @@ class Settings:
         high=4096,
         unset="auto",
     )
-    score_threshold: float = _setting(
+    score_threshold: float = setting(
         0.5,
         "Model",
         "Least score of an object; one being followed is kept down to half of it.",
         low=0,
         high=1,
     )
-    classes: tuple[str, ...] = _setting(
+    classes: tuple[str, ...] = setting(
         (), "Model", "Keep these classes only; default: all.", comma=True, metavar="NAMES"
     )
-    max_detections: int = _setting(100, "Model", "Most objects in one frame.", unit="objects", low=1, high=1000)
+    max_detections: int = setting(100, "Model", "Most objects in one frame.", unit="objects", low=1, high=1000)
 
-    tracker: str = _setting(
+    tracker: str = setting(
         "two_stage", "Tracking", "How objects are followed; none: they have no identity.", choices=("two_stage", "none")
     )
-    track_lost_seconds: float = _setting(
+    track_lost_seconds: float = setting(
         1.5,
         "Tracking",
         "How long an object that is out of sight keeps its identity.",
@@ -150,19 +146,19 @@ class Settings:
         high=60,
     )
 
-    mask_opacity: float = _setting(0.45, "Look", "How much of an object its colour covers.", low=0, high=1)
-    outlines: bool = _setting(True, "Look", "Draw the outline of each object.")
-    boxes: bool = _setting(False, "Look", "Draw the box of each object.")
-    labels: bool = _setting(True, "Look", "Write class, identity and score beside each object.")
+    mask_opacity: float = setting(0.45, "Look", "How much of an object its colour covers.", low=0, high=1)
+    outlines: bool = setting(True, "Look", "Draw the outline of each object.")
+    boxes: bool = setting(False, "Look", "Draw the box of each object.")
+    labels: bool = setting(True, "Look", "Write class, identity and score beside each object.")
 
-    config: str | None = _setting(
+    config: str | None = setting(
         None, "Running", "Read settings from this TOML file; flags win over it.", metavar="FILE"
     )
-    quiet: bool = _setting(False, "Running", "Show no progress; the closing summary stays.")
+    quiet: bool = setting(False, "Running", "Show no progress; the closing summary stays.")
 
     def __post_init__(self) -> None:
-        for setting in SETTINGS.values():
-            object.__setattr__(self, setting.name, checked(setting, getattr(self, setting.name), setting.name))
+        for one in SETTINGS.values():
+            object.__setattr__(self, one.name, checked(one, getattr(self, one.name), one.name))
 
     @classmethod
     def gather(cls, given: Mapping[str, Any]) -> Settings:
@@ -178,10 +174,7 @@ class Settings:
         return cls(**{**(read_config(config) if config is not None else {}), **given})
 
 
-SETTINGS: dict[str, Setting] = {
-    item.name: Setting(item.name, str(item.type).removesuffix(" | None"), item.default, item.metadata["rule"])
-    for item in fields(Settings)
-}
+SETTINGS = settings_of(Settings)
 
 
 def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -214,17 +207,17 @@ def settings_table() -> str:
     """Every setting as a Markdown table, for the README."""
     lines = ["| Setting | Flag | Default | Allowed | Meaning |", "| --- | --- | --- | --- | --- |"]
     group = ""
-    for setting in SETTINGS.values():
-        if setting.rule.group != group:
-            group = setting.rule.group
+    for one in SETTINGS.values():
+        if one.rule.group != group:
+            group = one.rule.group
             lines.append(f"| **{group}** | | | | |")
         cells = (
-            f"`{setting.name}`",
-            "`" + setting.flags.replace(", ", "`, `") + "`",
-            setting.default_text,
-            setting.rule.allowed,
+            f"`{one.name}`",
+            "`" + one.flags.replace(", ", "`, `") + "`",
+            one.default_text,
+            one.rule.allowed,
         )
-        lines.append("| " + " | ".join((*cells, setting.rule.meaning)) + " |")
+        lines.append("| " + " | ".join((*cells, one.rule.meaning)) + " |")
     return "\n".join(lines)
 
 

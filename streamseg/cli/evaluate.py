@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from streamseg.cli import flags
+from streamseg.cli.counting import counted
 from streamseg.errors import UserError
 
 MODEL = ("model", "weights", "class_names", "device", "precision", "input_size")
@@ -108,7 +107,7 @@ def _data(args: argparse.Namespace) -> int:
         model, device, settings.precision, score_threshold=RANKING_THRESHOLD, input_size=settings.input_size
     )
     print(f"streamseg: {segmenter.description}", file=sys.stderr, flush=True)
-    with _progress(settings.quiet) as progress:
+    with counted("pictures", settings.quiet) as progress:
         report = evaluate_data(segmenter, data, progress, settings.score_threshold)
     if report.unknown:
         unknown = ", ".join(report.unknown)
@@ -123,20 +122,6 @@ def _data(args: argparse.Namespace) -> int:
     else:
         tables.print_data(report, given.get("confusion", False), " ".join(where.values()))
     return 0
-
-
-@contextlib.contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar in a terminal, nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda done, pictures: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("pictures", total=None)
-        yield lambda done, pictures: bar.update(task, completed=done, total=pictures)
 
 
 def _video(args: argparse.Namespace) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+from streamseg.cli.counting import counted
 from streamseg.errors import UserError
 
 
@@ -46,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
     truth = args.truth or args.output.with_suffix(".truth.jsonl")
     given = {name: getattr(args, name) for name in ("seed", "seconds", "rate") if getattr(args, name) is not None}
-    with _progress("frames") as progress:
+    with counted("frames") as progress:
         write_sample(args.output, truth, progress=progress, **given, **sizes)
     print(f"wrote {args.output} and {truth}")
     return 0
@@ -58,24 +57,10 @@ def _stills(args: argparse.Namespace, sizes: dict[str, int]) -> int:
             raise UserError(f"--{name} belongs to a clip; leave it out with --stills")
     from streamseg.scenes import write_stills
 
-    with _progress("pictures") as progress:
+    with counted("pictures") as progress:
         path = write_stills(args.output, args.stills, args.seed or 0, drives=args.drives, progress=progress, **sizes)
     print(f"wrote {args.stills} pictures and {path}")
     return 0
-
-
-@contextlib.contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on standard error where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _number(kind: type[int] | type[float], least: float) -> Callable[[str], int | float]:

@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from streamseg.errors import UserError
 from streamseg.training.coco import CocoData
-from streamseg.training.entries import box_xyxy, one_line
-from streamseg.training.segmentations import decode_segmentation
+from streamseg.training.entries import box_xyxy
 
 Id = int | str
 Entry = dict[str, Any]
@@ -41,11 +39,7 @@ def picture_truth(data: CocoData, index: int, height: int, width: int) -> list[E
     image = data.images[index]
     entries = []
     for annotation in data.annotations[image["id"]]:
-        try:
-            mask = decode_segmentation(annotation.get("segmentation"), height, width)
-        except ValueError as error:
-            where = f"annotation {annotation.get('id', 'without id')} of {image['file_name']}"
-            raise UserError(one_line(f"{data.file}: {where}: {error}")) from error
+        mask = data.mask(index, annotation, (height, width))
         crowd, category = bool(annotation.get("iscrowd")), annotation.get("category_id")
         categories = [one for one in data.category_ids if one == category]
         for one in categories or (data.category_ids if crowd else ()):

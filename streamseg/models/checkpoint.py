@@ -7,6 +7,7 @@ import os
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint; give --weights a .safetensors or .pth file")
     return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+
+
+def embedded_street() -> Checkpoint:
+    """The weights of the ``street`` model that are in the package."""
+    with resources.as_file(resources.files("streamseg.models") / "weights" / "street.safetensors") as path:
+        return read_checkpoint(path)
 
 
 def _read_safetensors(path: Path) -> Checkpoint:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,22 +105,18 @@ def _from_checkpoint(model: str | None, path: Path, class_names: Sequence[str] |
 
 
 def _load_street(name: str, checkpoint: Checkpoint | None, class_names: Sequence[str] | None, reason: str) -> Model:
-    from streamseg.models.checkpoint import read_checkpoint
+    from streamseg.models.checkpoint import embedded_street
     from streamseg.models.detect import MaskRCNNDetector
     from streamseg.models.fitting import class_names_for, load_into
     from streamseg.models.folding import fold_norms
     from streamseg.models.model import Model
-    from streamseg.models.street import StreetConfig, StreetMaskRCNN
+    from streamseg.models.street import StreetMaskRCNN, shape_of
 
     origin = "embedded weights" if checkpoint is None else str(checkpoint.path)
     if checkpoint is None:
-        with resources.as_file(resources.files("streamseg.models") / "weights" / "street.safetensors") as path:
-            checkpoint = read_checkpoint(path)
+        checkpoint = embedded_street()
     names = class_names_for(checkpoint, name, class_names)
-    try:
-        config = StreetConfig.from_dict(checkpoint.metadata.get("config", {}))
-    except (TypeError, AttributeError) as error:
-        raise UserError(f"{checkpoint.path}: its `config` describes no street network ({error})") from error
+    config = shape_of(checkpoint)
     network = StreetMaskRCNN(config, len(names))
     load_into(network, checkpoint, optional=("semantic.",))
     fold_norms(network.eval())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,7 +17,9 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
+from streamseg.errors import UserError
 from streamseg.models.backbone import DETAIL, SmallBackbone
+from streamseg.models.checkpoint import Checkpoint
 from streamseg.models.partial_labels import (
     FullPrecisionAnchors,
     FullPrecisionHead,
@@ -75,6 +77,18 @@ class StreetConfig:
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""
         return asdict(self)
+
+
+def shape_of(checkpoint: Checkpoint, wanted: Mapping[str, Any] | None = None) -> StreetConfig:
+    """The shape of the network that a checkpoint belongs to, as it says, with ``wanted`` laid over it.
+
+    Raises:
+        UserError: The checkpoint says something else.
+    """
+    try:
+        return StreetConfig.from_dict({**checkpoint.metadata.get("config", {}), **(wanted or {})})
+    except (TypeError, AttributeError) as error:
+        raise UserError(f"{checkpoint.path}: its `config` describes no street network ({error})") from error
 
 
 class DetailedPool(nn.Module):

@@ -200,11 +200,7 @@ class CocoData:
         size = round(height * scale), round(width * scale)
         masks, labels, ignore = [], [], []
         for annotation in self.annotations[self.images[index]["id"]]:
-            try:
-                mask = decode_segmentation(annotation.get("segmentation"), height, width, size if scale < 1 else None)
-            except ValueError as error:
-                where = f"annotation {annotation.get('id', 'without id')} of {self.images[index]['file_name']}"
-                raise self._error(where, error) from error
+            mask = self.mask(index, annotation, (height, width), size if scale < 1 else None)
             category = annotation.get("category_id")
             if annotation.get("iscrowd"):
                 ignore.append(mask)
@@ -216,6 +212,24 @@ class CocoData:
         return Sample(
             image, stacked(masks, size), np.array(labels, np.int64), stacked(ignore, size), self.labelled(index)
         )
+
+    def mask(self, index: int, annotation: dict[str, Any], picture: Size, size: Size | None = None) -> np.ndarray:
+        """The mask of an annotation of picture ``index``.
+
+        Args:
+            index: Which picture.
+            annotation: One of its annotations.
+            picture: Height and width of the picture.
+            size: Those of the mask, see :func:`streamseg.training.segmentations.decode_segmentation`.
+
+        Raises:
+            UserError: Its segmentation cannot be decoded.
+        """
+        try:
+            return decode_segmentation(annotation.get("segmentation"), *picture, size)
+        except ValueError as error:
+            where = f"annotation {annotation.get('id', 'without id')} of {self.images[index]['file_name']}"
+            raise self._error(where, error) from error
 
     def _error(self, entry: str, error: ValueError) -> UserError:
         return UserError(one_line(f"{self.file}: {entry}: {error}"))

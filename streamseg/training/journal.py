@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from streamseg.evaluation.files import write_whole
 from streamseg.sinks.staging import cannot_write
 
 LOG, VALIDATION = "log.csv", "validation.csv"
@@ -35,12 +36,7 @@ class CsvLog:
             writer = csv.DictWriter(text, self._columns)
             writer.writeheader()
             writer.writerows({name: _text(value) for name, value in row.items()} for row in rows)
-        try:
-            temporary = path.with_name(f".{path.name}.part")
-            temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
-            temporary.replace(path)
-        except OSError as error:
-            raise cannot_write(path, error) from error
+        write_whole(path, text.getvalue())
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Appends a row.

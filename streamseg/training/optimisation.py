@@ -9,11 +9,10 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from streamseg.errors import UserError
-from streamseg.segmenter import cpu_has_bf16
+from streamseg.segmenter import PRECISIONS, cpu_has_bf16
 from streamseg.training.config import ScheduleConfig
 
 Tensors = list[torch.Tensor] | tuple[torch.Tensor, ...]
-FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def make_optimizer(network: nn.Module, schedule: ScheduleConfig) -> torch.optim.Optimizer:
@@ -57,7 +56,7 @@ def training_precision(name: str, device: torch.device) -> torch.dtype:
         name = "bf16" if has_bf16(device) else "fp16" if device.type == "cuda" else "fp32"
     if name == "fp16" and device.type != "cuda":
         raise UserError(f"precision fp16 trains on CUDA only, not on {device}; use auto, bf16 or fp32")
-    return FORMATS[name]
+    return PRECISIONS[name]
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import resources
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
 from streamseg.errors import UserError
 from streamseg.models import torchvision_zoo
-from streamseg.models.checkpoint import Checkpoint, read_checkpoint
+from streamseg.models.checkpoint import Checkpoint, embedded_street, read_checkpoint
 from streamseg.models.fitting import CLASS_TENSOR, architecture_of
 from streamseg.models.registry import GPU_DEFAULT
-from streamseg.models.street import StreetConfig
+from streamseg.models.street import StreetConfig, shape_of
 from streamseg.training.config import COCO, MODELS, NOTHING, STREET, TrainConfig
 from streamseg.training.networks import build_network, freeze, set_norm_epsilon
 
@@ -60,12 +58,10 @@ def choose_model(config: TrainConfig) -> tuple[str, Checkpoint | None]:
         assert model is not None
         if model not in torchvision_zoo.BUILDERS:
             raise UserError(f"there are no coco weights of model {model}; start it from {STREET} or {NOTHING}")
-        state = torchvision_zoo.coco_state(model)
         names = list(torchvision_zoo.coco_classes(model))
-        checkpoint = Checkpoint(torchvision_zoo.cached_file(model), state, {"class_names": names})
+        checkpoint = replace(torchvision_zoo.published(model), metadata={"class_names": names})
     elif weights == STREET:
-        with resources.as_file(resources.files("streamseg.models") / "weights" / "street.safetensors") as path:
-            checkpoint = read_checkpoint(path)
+        checkpoint = embedded_street()
     else:
         checkpoint = read_checkpoint(Path(weights))
     found = architecture_of(checkpoint)
@@ -88,7 +84,8 @@ def prepare(config: TrainConfig, model: str, checkpoint: Checkpoint | None, clas
     Raises:
         UserError: The weights do not fit, or hold values that are not finite.
     """
-    street = _shape(config.street or {}, checkpoint if model == STREET else None)
+    wanted = config.street or {}
+    street = shape_of(checkpoint, wanted) if checkpoint and model == STREET else StreetConfig.from_dict(wanted)
     try:
         network = build_network(model, len(class_names), street)
     except (ValueError, IndexError, RuntimeError) as error:
@@ -161,15 +158,6 @@ def _same_rows(checkpoint: Checkpoint, class_names: Sequence[str]) -> dict[int, 
     places = {name: row for row, name in enumerate(names[:count], 1)}
     same = {row: places[name] for row, name in enumerate(class_names, 1) if name in places}
     return {0: 0, **same} if count else {}
-
-
-def _shape(wanted: dict[str, Any], checkpoint: Checkpoint | None) -> StreetConfig:
-    if checkpoint is None:
-        return StreetConfig.from_dict(wanted)
-    try:
-        return StreetConfig.from_dict({**checkpoint.metadata.get("config", {}), **wanted})
-    except (TypeError, AttributeError) as error:
-        raise UserError(f"{checkpoint.path}: its `config` describes no street network ({error})") from error
 
 
 def _anew(new: Sequence[str], class_names: Sequence[str], checkpoint: Checkpoint) -> str:

@@ -25,15 +25,7 @@ SMALL = {"model": "street", "device": "cpu", "input_size": 64, "max_detections":
 FLAGS = ["--quiet", *(f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items())]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small lose more to their threads than they gain, above all where others are busy too."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def write_clip(path: Path, ticks: list[int], size: tuple[int, int] = (64, 48)) -> Path:

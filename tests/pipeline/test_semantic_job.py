@@ -22,13 +22,7 @@ from streamseg.segmenter import Segmenter
 NAMES = ("road", "car", "tree")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Networks this small lose more to their threads than they gain, above all where others are busy too."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def picture(number: int) -> np.ndarray:
