@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+
+from streamseg.planes import Picture, as_rgb
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -14,7 +16,7 @@ class Frame:
     """One decoded picture in its displayed orientation.
 
     Attributes:
-        image: uint8 [H, W, 3], RGB, C-contiguous.
+        pixels: As the source gave them: planes of 8-bit 4:2:0 video, else uint8 [H, W, 3] RGB, C-contiguous.
         index: Position in the source, from 0, counting every frame that the source yielded.
         pts: Presentation time in units of ``time_base``, exactly as the container gave it.
         time_base: Seconds per unit of ``pts``.
@@ -22,12 +24,21 @@ class Frame:
         duration: How long the frame is shown, in units of ``time_base``; None where not known.
     """
 
-    image: np.ndarray
+    pixels: Picture
     index: int
     pts: int
     time_base: Fraction
     source: str = ""
     duration: int | None = None
+    _image: np.ndarray | None = field(default=None, init=False, repr=False)
+
+    @property
+    def image(self) -> np.ndarray:
+        """The picture as uint8 [H, W, 3] RGB, C-contiguous; converted on first use and kept."""
+        if self._image is None:
+            object.__setattr__(self, "_image", as_rgb(self.pixels))
+        assert self._image is not None
+        return self._image
 
     @property
     def seconds(self) -> float:
@@ -37,12 +48,12 @@ class Frame:
     @property
     def height(self) -> int:
         """Rows of the image."""
-        return int(self.image.shape[0])
+        return int(self.pixels.shape[0])
 
     @property
     def width(self) -> int:
         """Columns of the image."""
-        return int(self.image.shape[1])
+        return int(self.pixels.shape[1])
 
 
 @dataclass(frozen=True, slots=True)

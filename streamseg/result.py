@@ -9,12 +9,14 @@ import numpy as np
 
 from streamseg.frame import Frame
 from streamseg.instances import Instances
+from streamseg.planes import Picture, as_rgb
 from streamseg.regions import Regions
 
 Found = Instances | Regions
 """What a model finds in a frame: objects, or the class of every pixel."""
 
-Paint = Callable[[Frame, Found], np.ndarray]
+Paint = Callable[[Frame, Found], Picture]
+"""Draws what was found on a copy of the frame's pixels, of the frame's own kind."""
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +31,8 @@ class Result:
     frame: Frame
     found: Found
     _paint: Paint = field(repr=False)
-    _picture: np.ndarray | None = field(default=None, repr=False)
+    _picture: Picture | None = field(default=None, repr=False)
+    _image: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def instances(self) -> Instances:
@@ -46,6 +49,12 @@ class Result:
 
         Painted on the first call and kept; the frame itself is not touched. Treat it as read-only.
         """
+        if self._image is None:
+            self._image = as_rgb(self.painted())
+        return self._image
+
+    def painted(self) -> Picture:
+        """The same as pixels of the frame's own kind, which an encoder takes without a conversion."""
         if self._picture is None:
             self._picture = self._paint(self.frame, self.found)
         return self._picture

@@ -1,9 +1,10 @@
-"""RGB pictures, turned into H.264 packets that keep the source's timestamps."""
+"""Pictures, turned into H.264 packets that keep the source's timestamps."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -13,11 +14,13 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from streamseg.frame import StreamInfo
+from streamseg.planes import BT709, FULL_CHROMA_ACCURATE_BILINEAR, Picture, Planes, as_rgb
 
 KEYFRAME_SECONDS = 2
-BT709 = 1  # ITU-T H.273: matrix, primaries and transfer alike
 LIMITED, FULL = 1, 2
-FULL_CHROMA_ACCURATE_BILINEAR = 0x2002 | 0x40000  # swscale's flags; without them every picture gets a level darker
+
+# swscale's number of a matrix -> matrix, primaries and transfer as ITU-T H.273 numbers those that go with it.
+_COLOURS = {1: (1, 1, 1), 4: (4, 4, 6), 5: (6, 6, 6), 7: (7, 7, 7), 9: (9, 9, 14)}
 
 
 def encoder_threads() -> int:
@@ -54,7 +57,7 @@ def fit(picture: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 class Encoder:
-    """H.264 through libx264: yuv420p, BT.709, limited range, no B-frames.
+    """H.264 through libx264: yuv420p with the colours of the first picture (BT.709, limited, for RGB), no B-frames.
 
     Without B-frames decoding and presentation order are one, so that any timestamps stay exact in every player. (They
     would save about a tenth of the size.)
@@ -64,13 +67,14 @@ class Encoder:
         info: The stream's size, time base, rate and aspect.
         crf: Quality, 0 to 51; lower is better and larger.
         preset: libx264's, from ``ultrafast`` to ``placebo``.
+        first: The first picture; planes like it are encoded as they are.
 
     Attributes:
         time_base: Of the packets' timestamps: the source's, where H.264 can hold it.
         usual_duration: Of a frame at the source's average rate, in ``time_base``.
     """
 
-    def __init__(self, container: Any, info: StreamInfo, crf: float, preset: str) -> None:
+    def __init__(self, container: Any, info: StreamInfo, crf: float, preset: str, first: Picture) -> None:
         self.time_base = info.time_base if info.time_base.denominator < 2**31 else Fraction(1, 1_000_000)
         rate = info.rate if info.rate and 0 < info.rate <= 1000 else Fraction(30)
         self.usual_duration = max(1, round(1 / (rate * self.time_base)))
@@ -84,26 +88,40 @@ class Encoder:
         context.sample_aspect_ratio = info.sample_aspect_ratio
         context.gop_size = max(1, min(300, round(rate * KEYFRAME_SECONDS)))
         context.thread_count = encoder_threads()
-        context.colorspace = context.color_primaries = context.color_trc = BT709
-        context.color_range = LIMITED
+        self._matrix, self._range = BT709, LIMITED
+        if isinstance(first, Planes):
+            self._matrix, self._range = first.matrix, FULL if first.full_range else LIMITED
+        context.colorspace, context.color_primaries, context.color_trc = _COLOURS[self._matrix]
+        context.color_range = self._range
         self._reformatter = VideoReformatter()
         self._durations: dict[int, int] = {}
 
-    def encode(self, picture: np.ndarray, pts: int, duration: int) -> Iterator[Any]:
-        """Encode uint8 [H, W, 3] RGB to be shown at ``pts`` (above all earlier ones), both in ``time_base``."""
-        rgb = av.VideoFrame.from_ndarray(fit(picture, self._width, self._height), format="rgb24")
-        frame = self._reformatter.reformat(
-            rgb,
-            format="yuv420p",
-            src_colorspace=BT709,
-            dst_colorspace=BT709,
-            src_color_range=FULL,
-            dst_color_range=LIMITED,
-            interpolation=FULL_CHROMA_ACCURATE_BILINEAR,
-        )
+    def encode(self, picture: Picture, pts: int, duration: int) -> Iterator[Any]:
+        """Encode a picture to be shown at ``pts`` (above all earlier ones); both times in ``time_base``."""
+        frame = self._frame(picture)
         frame.pts, frame.time_base = pts, self.time_base
         self._durations[pts] = duration  # without one, players may leave the last frame out
         yield from self._timed(self._stream.encode(frame))
+
+    def _frame(self, picture: Picture) -> av.VideoFrame:
+        if isinstance(picture, Planes) and self._suits(picture):
+            frame = av.VideoFrame(self._width + self._width % 2, self._height + self._height % 2, "yuv420p")
+            _with_even_sides(picture).write_into(frame)
+            return frame
+        rgb = av.VideoFrame.from_ndarray(fit(as_rgb(picture), self._width, self._height), format="rgb24")
+        return self._reformatter.reformat(
+            rgb,
+            format="yuv420p",
+            src_colorspace=self._matrix,
+            dst_colorspace=self._matrix,
+            src_color_range=FULL,
+            dst_color_range=self._range,
+            interpolation=FULL_CHROMA_ACCURATE_BILINEAR,
+        )
+
+    def _suits(self, planes: Planes) -> bool:
+        colours = planes.matrix == self._matrix and planes.full_range == (self._range == FULL)
+        return colours and planes.shape == (self._height, self._width)
 
     def drain(self) -> Iterator[Any]:
         """What the encoder still holds."""
@@ -115,3 +133,11 @@ class Encoder:
             if duration is not None:
                 packet.duration = duration
             yield packet
+
+
+def _with_even_sides(planes: Planes) -> Planes:
+    """Odd rows and columns of luma doubled at the end; chroma covers them already."""
+    if planes.height % 2 == planes.width % 2 == 0:
+        return planes
+    y = cv2.copyMakeBorder(planes.y, 0, planes.height % 2, 0, planes.width % 2, cv2.BORDER_REPLICATE)
+    return replace(planes, y=y)

@@ -154,10 +154,10 @@ class VideoFileSink:
         """
         try:
             if self._encoder is None:
-                self._begin(result.frame)
+                self._begin(result)
             assert self._encoder is not None
             pts = self._clock.tick(result.frame)
-            self._mux(self._encoder.encode(result.annotated(), pts, self._clock.duration))
+            self._mux(self._encoder.encode(result.painted(), pts, self._clock.duration))
         except (av.error.FFmpegError, OSError) as error:
             raise self._failed(error) from None
 
@@ -181,15 +181,15 @@ class VideoFileSink:
             raise self._failed(error) from None
         return self._notes + self._clock.notes() + self._publish(ok)
 
-    def _begin(self, first: Frame) -> None:
+    def _begin(self, result: Result) -> None:
         """Open the output once it is known when its streams start."""
         assert self._info is not None
-        info = self._info
+        info, first = self._info, result.frame
         mp4 = self._format != "matroska"
         options = dict(_FRAGMENTS) if mp4 else {"avoid_negative_ts": "disabled", "flush_packets": "1"}
         part = f"file:{self._staged.part}"
         self._output = av.open(part, "w", format=self._format, container_options=options)
-        self._encoder = Encoder(self._output, info, *self._quality)
+        self._encoder = Encoder(self._output, info, *self._quality, result.painted())
         self._clock.time_base = self._encoder.time_base
         self._clock.gap = self._encoder.usual_duration
         if info.path is not None:

@@ -1,4 +1,4 @@
-"""From a container's packets to upright RGB frames; shared by files and network streams."""
+"""From a container's packets to upright frames; shared by files and network streams."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from streamseg.frame import Frame, StreamInfo
-from streamseg.sources.pixels import Orientation, to_rgb
+from streamseg.sources.pixels import Orientation, to_picture
 
 import av  # isort: skip  # after cv2, which pixels imports first
 from av.stream import Disposition
@@ -137,8 +137,8 @@ class Decoder:
         self._next_pts = pts + (duration or self._usual_duration())
         self.last_good = float(pts * self._time_base)
         self.orientation = Orientation.of(frame)
-        image = self.orientation.apply(to_rgb(frame, self._reformatter))
-        return Frame(image, index, pts, self._time_base, self._name, duration)
+        picture = to_picture(frame, self._reformatter, self.orientation)
+        return Frame(picture, index, pts, self._time_base, self._name, duration)
 
     def _usual_duration(self) -> int:
         rate = self._stream.average_rate or self._stream.guessed_rate or Fraction(25)

@@ -1,8 +1,9 @@
-"""A decoded picture of any pixel format, turned into upright RGB."""
+"""A decoded picture of any pixel format, as upright planes or RGB."""
 
 from __future__ import annotations
 
 import cv2  # isort: skip  # before av: both bring FFmpeg, and cv2 must find its own first
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,11 +11,9 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-# Without both of these flags swscale rounds down twice, and each generation is one level darker (measured: 1.2).
-FULL_CHROMA_ACCURATE_BILINEAR = 0x2002 | 0x40000
+from streamseg.planes import BT601, BT709, FULL_CHROMA_ACCURATE_BILINEAR, Picture, Planes
 
 # ITU-T H.273 matrix coefficients (AVColorSpace) -> swscale's own numbers. BT.470BG and SMPTE 170M are both BT.601.
-BT709, BT601 = 1, 5
 MATRICES = {1: BT709, 4: 4, 5: BT601, 6: BT601, 7: 7, 9: 9, 10: 9}
 LIMITED, FULL = 1, 2
 
@@ -29,6 +28,40 @@ def has_full_range(frame: av.VideoFrame) -> bool:
     if int(frame.color_range) in (LIMITED, FULL):
         return int(frame.color_range) == FULL
     return frame.format.name.startswith(("yuvj", "gray", "ya"))
+
+
+def to_picture(frame: av.VideoFrame, reformatter: VideoReformatter, orientation: Orientation) -> Picture:
+    """Turn a decoded frame upright: as planes where it is 8-bit 4:2:0, which costs a copy, else as RGB.
+
+    Args:
+        frame: As the decoder gave it.
+        reformatter: Kept from frame to frame, since it holds a conversion's tables.
+        orientation: How the frame lies.
+    """
+    planes = _planes(frame) if orientation.keeps_chroma(frame.height, frame.width) else None
+    if planes is None:
+        return orientation.apply(to_rgb(frame, reformatter))
+    return replace(planes, y=orientation.apply(planes.y), u=orientation.apply(planes.u), v=orientation.apply(planes.v))
+
+
+def _planes(frame: av.VideoFrame) -> Planes | None:
+    """A copy of the planes of 8-bit 4:2:0 video; None for any other format."""
+    chroma = (-(-frame.height // 2), -(-frame.width // 2))
+    y: np.ndarray
+    if frame.format.name in ("yuv420p", "yuvj420p"):
+        y, u, v = (
+            _rows(plane, *size) for plane, size in zip(frame.planes, ((frame.height, frame.width), chroma, chroma))
+        )
+    elif frame.format.name == "nv12":
+        y = _rows(frame.planes[0], frame.height, frame.width)
+        u, v = cv2.split(_rows(frame.planes[1], chroma[0], 2 * chroma[1]).reshape(*chroma, 2))
+    else:
+        return None
+    return Planes(y, u, v, matrix(frame), has_full_range(frame))
+
+
+def _rows(plane: Any, rows: int, columns: int) -> np.ndarray:
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:rows, :columns].copy()
 
 
 def to_rgb(frame: av.VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
@@ -86,8 +119,13 @@ class Orientation:
             return cls(mirrored=a < 0, flipped=d < 0)
         return cls(transposed=True, mirrored=c < 0, flipped=b < 0)
 
+    def keeps_chroma(self, height: int, width: int) -> bool:
+        """Whether chroma samples still cover the same pixels: mirroring an odd side moves them by one."""
+        columns, rows = (height, width) if self.transposed else (width, height)
+        return not (self.mirrored and columns % 2) and not (self.flipped and rows % 2)
+
     def apply(self, image: np.ndarray) -> np.ndarray:
-        """Turn a stored picture [H, W, 3] upright; C-contiguous."""
+        """Turn a stored picture [H, W, 3], or a plane [H, W], upright; C-contiguous."""
         if self.transposed:
             image = cv2.transpose(image)
         if self.mirrored or self.flipped:
