@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from streamseg.pipeline.core import Pipeline
+from streamseg.pipeline.core import Outlet, Pipeline
 from streamseg.pipeline.naming import told_apart
 from streamseg.pipeline.outputs import Outputs
+from streamseg.pipeline.stages import Track
+from streamseg.result import Paint
 from streamseg.settings import Settings
 from streamseg.sources import Source, expand, open_source
 
@@ -17,6 +21,16 @@ LOW_SHARE = 0.5
 """Least score, as a share of the score threshold, at which a detection still holds on to a followed object."""
 
 BATCH_SIZE_GPU = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """What a run has beside its sources and its model; see :class:`streamseg.pipeline.core.Pipeline`."""
+
+    paint: Paint
+    tracks: Sequence[Track]
+    outlets: Sequence[Outlet]
+    batch_size: int
 
 
 class Plan:
@@ -89,8 +103,8 @@ class Plan:
             input_size=settings.input_size,
         )
 
-    def pipeline(self, segmenter: Segmenter) -> Pipeline:
-        """The pipeline; it takes the sources over."""
+    def parts(self, segmenter: Segmenter) -> Parts:
+        """What comes after the model, made anew."""
         from streamseg.overlay.painter import Painter
         from streamseg.tracking import make_tracker
 
@@ -112,15 +126,24 @@ class Plan:
             show_ids=settings.labels,
             show_scores=settings.labels,
         )
-        outlets = self._outputs.make()
+        return Parts(
+            paint=painter.paint,
+            tracks=[tracker.update for tracker in trackers],
+            outlets=self._outputs.make(),
+            batch_size=settings.batch_size or (1 if segmenter.device.type == "cpu" else BATCH_SIZE_GPU),
+        )
+
+    def pipeline(self, segmenter: Segmenter) -> Pipeline:
+        """The pipeline; it takes the sources over."""
+        parts = self.parts(segmenter)
         self._taken = True
         return Pipeline(
             self.sources,
             segmenter,
-            paint=painter.paint,
-            tracks=[tracker.update for tracker in trackers],
-            outlets=outlets,
-            batch_size=settings.batch_size or (1 if segmenter.device.type == "cpu" else BATCH_SIZE_GPU),
-            stride=settings.stride,
-            max_frames=settings.max_frames,
+            paint=parts.paint,
+            tracks=parts.tracks,
+            outlets=parts.outlets,
+            batch_size=parts.batch_size,
+            stride=self.settings.stride,
+            max_frames=self.settings.max_frames,
         )
