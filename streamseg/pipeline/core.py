@@ -14,7 +14,8 @@ from streamseg.errors import StageError, UserError
 from streamseg.pipeline import stages
 from streamseg.pipeline.channel import Channel, Ended
 from streamseg.pipeline.intake import Intake
-from streamseg.pipeline.stages import Delivery, Segment, Segmented, Stage, Track, Writer
+from streamseg.pipeline.segmenting import Segment, Segmenting
+from streamseg.pipeline.stages import Delivery, Segmented, Stage, Track, Writer
 from streamseg.pipeline.statistics import Statistics
 from streamseg.result import Paint, Result
 from streamseg.sinks import Sink, StopRequested
@@ -44,18 +45,19 @@ class Pipeline:
     """Decode, segment, track, paint and write, each in its own thread.
 
     Either ``run()`` it, or iterate over it for the results; both end when all sources have ended, and both raise the
-    one error that stopped them. Results come in the order of each source and do not depend on ``batch_size`` or
-    ``queue_length``; results of several sources interleave. Memory is bounded by the queues.
+    one error that stopped them. Results come in the order of each source and do not depend on ``batch_size``,
+    ``queue_length`` or ``workers``; results of several sources interleave. Memory is bounded by the queues.
 
     Args:
         sources: Open sources; the pipeline closes them.
-        segment: Finds the objects or regions of a batch of pictures.
+        segment: Finds the objects or regions of a batch of pictures; called by ``workers`` threads at once.
         paint: Draws them on a frame; called only where a sink or the caller wants pictures.
         tracks: One tracker's ``update`` per source; None for no identities; regions get none.
         outlets: Sinks to feed; the pipeline opens and closes them. Those that need the main thread are served by the
             thread that runs or iterates the pipeline.
         batch_size: Most frames that the model sees at once.
         queue_length: Most items that wait between two stages.
+        workers: How many batches the model works on at once.
         stride: Process every n-th frame of each source.
         max_frames: Most processed frames of each source; None for all.
 
@@ -74,6 +76,7 @@ class Pipeline:
         outlets: Sequence[Outlet] = (),
         batch_size: int = 1,
         queue_length: int = 4,
+        workers: int = 1,
         stride: int = 1,
         max_frames: int | None = None,
     ) -> None:
@@ -87,6 +90,7 @@ class Pipeline:
         self._outlets = list(outlets)
         self._batch_size = batch_size
         self._queue_length = queue_length
+        self._segmenters = workers
         self._stride = stride
         self._intake = Intake([info.live for info in infos], max(queue_length, batch_size), max_frames)
         self._front: Channel[Delivery] | None = None
@@ -189,9 +193,8 @@ class Pipeline:
         inboxes: list[Channel[Delivery]] = [
             Channel(self._queue_length, givers=len(self._streams(outlet))) for outlet in behind
         ]
-        self._workers.append(
-            self._thread("segment", stages.segment, self._intake, self._batch_size, self._segment, found)
-        )
+        segmenting = Segmenting(self._intake, self._batch_size, self._segment, found, self._segmenters)
+        self._workers += [self._thread("segment", segmenting.work) for _ in range(self._segmenters)]
         for i, source in enumerate(self._sources):
             name = source.info.name
             boxes = [box for box, outlet in zip(inboxes, behind, strict=True) if i in self._streams(outlet)]

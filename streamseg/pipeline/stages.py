@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from streamseg.instances import Instances
 from streamseg.pipeline.channel import Channel
 from streamseg.pipeline.intake import Intake, Ticket
@@ -17,9 +15,6 @@ from streamseg.pipeline.statistics import Statistics
 from streamseg.result import Found, Paint, Result
 from streamseg.sinks import Sink, StopRequested
 from streamseg.sources import Source
-
-Segment = Callable[[Sequence[np.ndarray]], Sequence[Found]]
-"""Pictures (uint8 [H, W, 3] RGB, of any sizes) in, the objects or regions of each out."""
 
 Track = Callable[[Instances, float, tuple[int, int]], Instances]
 """Objects of one frame, its time in seconds, its (height, width) in; the same objects with identities out."""
@@ -87,26 +82,6 @@ def read(source: Source, stream: int, stride: int, intake: Intake, stage: Stage)
         intake.end(stream)
         mine.dropped = intake.dropped(stream)
         source.close()
-
-
-def segment(intake: Intake, size: int, find: Segment, outboxes: Sequence[Channel[Segmented]], stage: Stage) -> None:
-    """Find what is in the frames, batch by batch, and sort it by source."""
-    still_open = set(range(len(outboxes)))
-    try:
-        with stage.reported():
-            while (taken := intake.take(size)) is not None:
-                batch, ended = taken
-                if batch:
-                    with stage.work():
-                        results = find([ticket.frame.image for ticket in batch])
-                    for ticket, found in zip(batch, results, strict=True):
-                        outboxes[ticket.stream].put((ticket, found))
-                for stream in ended:
-                    outboxes[stream].close()
-                    still_open.discard(stream)
-    finally:
-        for stream in still_open:
-            outboxes[stream].close()
 
 
 def follow(track: Track | None, inbox: Channel[Segmented], outbox: Channel[Segmented], stage: Stage) -> None:

@@ -147,15 +147,16 @@ def make(sources, sinks=(), segmenter=None, tracked=True, paint=plain, **options
     counts=st.lists(st.integers(0, 12), min_size=1, max_size=3),
     batch_size=st.integers(1, 5),
     queue_length=st.integers(1, 4),
+    workers=st.integers(1, 3),
     stride=st.integers(1, 3),
     max_frames=st.none() | st.integers(1, 6),
 )
 @settings(max_examples=30, deadline=None)
-def test_nothing_is_lost_or_mixed_up_whatever_the_sizes(counts, batch_size, queue_length, stride, max_frames):
+def test_nothing_is_lost_or_mixed_up_whatever_the_sizes(counts, batch_size, queue_length, workers, stride, max_frames):
     sources = [FakeSource(str(i), count) for i, count in enumerate(counts)]
     everything, own = FakeSink(), [FakeSink() for _ in counts]
     sinks = [everything, *(Outlet(sink, (i,)) for i, sink in enumerate(own))]
-    sizes = {"batch_size": batch_size, "queue_length": queue_length}
+    sizes = {"batch_size": batch_size, "queue_length": queue_length, "workers": workers}
     pipeline = make(sources, sinks, stride=stride, max_frames=max_frames, **sizes)
     statistics = bounded(pipeline.run)
     for i, count in enumerate(counts):
@@ -229,7 +230,7 @@ def fail_track(instances: Instances, seconds: float, size: tuple[int, int]) -> I
     raise ValueError("lost track")
 
 
-@pytest.mark.parametrize("queue_length", [1, 4])
+@pytest.mark.parametrize(("queue_length", "workers"), [(1, 1), (4, 1), (1, 3), (4, 2)])
 @pytest.mark.parametrize(
     ("stage", "kind", "broken"),
     [
@@ -242,7 +243,7 @@ def fail_track(instances: Instances, seconds: float, size: tuple[int, int]) -> I
         ("write bad", OSError, {"sink": {"fail_to_close": True}}),
     ],
 )
-def test_a_broken_stage_comes_out_once_by_its_name_and_every_sink_is_closed(stage, kind, broken, queue_length):
+def test_a_broken_stage_comes_out_once_by_its_name_and_every_sink_is_closed(stage, kind, broken, queue_length, workers):
     sources = [FakeSource("bad", 40, **broken.get("source", {})), FakeSource("good", 40)]
     bad, good = FakeSink(**broken.get("sink", {})), FakeSink(wants_picture=True)
     tracks = [fail_track if "track" in broken else counting_tracker(), counting_tracker()]
@@ -255,6 +256,7 @@ def test_a_broken_stage_comes_out_once_by_its_name_and_every_sink_is_closed(stag
         tracks=tracks,
         outlets=[Outlet(bad, None, "write bad"), Outlet(good, None, "write good")],
         queue_length=queue_length,
+        workers=workers,
     )
     with pytest.raises(StageError) as error:
         bounded(pipeline.run)
