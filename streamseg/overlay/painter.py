@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from streamseg.frame import Frame
 from streamseg.instances import Instances
 from streamseg.overlay import regions as region_ops
+from streamseg.overlay.canvas import Canvas
 from streamseg.overlay.palette import SHADE, Colour, colour_of
 from streamseg.overlay.text import Layout, Lettering
+from streamseg.planes import Picture
 from streamseg.regions import Regions
 from streamseg.result import Found
 
@@ -45,60 +46,60 @@ class Painter:
         if not 0 <= self.mask_opacity <= 1:
             raise ValueError(f"mask_opacity is between 0 and 1, not {self.mask_opacity}")
 
-    def paint(self, frame: Frame, found: Found) -> np.ndarray:
-        """Draw ``found`` on a copy of ``frame``.
+    def paint(self, frame: Frame, found: Found) -> Picture:
+        """Draw ``found`` on a copy of the frame's pixels.
 
         Returns:
-            uint8 [H, W, 3], RGB, C-contiguous; a new array, whatever the options.
+            Of the kind of ``frame.pixels``: planes, or uint8 [H, W, 3] RGB; new arrays, whatever the options.
         """
-        image = frame.image.copy()
+        canvas = Canvas(frame.pixels)
         line = max(1, round(frame.height / 540))
         if isinstance(found, Regions):
-            self._paint_regions(image, found, line)
+            self._paint_regions(canvas, found, line)
         else:
-            self._paint_instances(image, found, line)
-        return image
+            self._paint_instances(canvas, found, line)
+        return canvas.picture
 
-    def _paint_regions(self, image: np.ndarray, regions: Regions, line: int) -> None:
-        region_ops.tint(image, regions, self.mask_opacity)
+    def _paint_regions(self, canvas: Canvas, regions: Regions, line: int) -> None:
+        region_ops.tint(canvas, regions, self.mask_opacity)
         if self.show_outlines:
-            region_ops.outline(image, regions, line)
-        region_ops.write(image, regions, self.show_labels, self.show_scores)
+            region_ops.outline(canvas, regions, line)
+        region_ops.write(canvas, regions, self.show_labels, self.show_scores)
 
-    def _paint_instances(self, image: np.ndarray, instances: Instances, line: int) -> None:
+    def _paint_instances(self, canvas: Canvas, instances: Instances, line: int) -> None:
         """Masks, outlines and boxes, then the plates.
 
         Large objects come first, so that small ones in front of them stay visible; plates come last. Beyond the
         boxes (and the one cell around them that the torchvision rule adds), only the width of a line and the plates
         are touched.
         """
-        height, width = image.shape[:2]
         boxes = instances.boxes
-        order = np.argsort(-(boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), kind="stable")
-        colours = [colour_of(int(i), int(label)) for i, label in zip(instances.ids, instances.labels, strict=True)]
+        order = np.argsort(-(boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), kind="stable").tolist()
+        identified = zip(instances.ids.tolist(), instances.labels.tolist(), strict=True)
+        colours = [colour_of(identity, label) for identity, label in identified]
         for index in order:
-            self._paint_shape(image, instances, int(index), colours[index], line)
-        lettering, layout = Lettering.for_height(height), Layout(height, width)
+            self._paint_shape(canvas, instances, index, colours[index], line)
+        lettering, layout = Lettering.for_height(canvas.height), Layout(canvas.height, canvas.width)
         for index in order:
-            text = self._text(instances, int(index), lettering)
+            text = self._text(instances, index, lettering)
             if text:
                 corner = layout.place(boxes[index], lettering.plate(text))
-                lettering.write(image, text, corner, colours[index])
+                lettering.write(canvas, text, corner, colours[index])
 
-    def _paint_shape(self, image: np.ndarray, instances: Instances, index: int, colour: Colour, line: int) -> None:
-        height, width = image.shape[:2]
+    def _paint_shape(self, canvas: Canvas, instances: Instances, index: int, colour: Colour, line: int) -> None:
+        height, width = canvas.height, canvas.width
         if self.mask_opacity > 0 or self.show_outlines:
             patch = instances.pixels(index, height, width)
             if patch.pixels.any():
                 inside = np.ascontiguousarray(patch.pixels).view(np.uint8)
-                _tint(image[patch.slices], inside, colour, self.mask_opacity)
+                canvas.tint(patch.x, patch.y, inside, colour, self.mask_opacity)
                 if self.show_outlines:
-                    _outline(image, inside, (patch.x, patch.y), colour, line)
+                    canvas.outline(patch.x, patch.y, inside, colour, line)
         if self.show_boxes:
             x0, y0, x1, y1 = np.round(np.clip(instances.boxes[index], -height - width, 2 * (height + width))).tolist()
-            corners = (int(x0), int(y0)), (int(x1) - 1, int(y1) - 1)
-            cv2.rectangle(image, *corners, SHADE, line + 2)
-            cv2.rectangle(image, *corners, colour, line)
+            corners = int(x0), int(y0), int(x1) - 1, int(y1) - 1
+            canvas.rectangle(*corners, SHADE, line + 2)
+            canvas.rectangle(*corners, colour, line)
 
     def _text(self, instances: Instances, index: int, lettering: Lettering) -> str:
         """What the plate of an object says, for example ``person #3 98%``.
@@ -120,19 +121,3 @@ class Painter:
         if self.show_labels and len(words) > 1 and lettering.plate(" ".join(words))[0] > room:
             words.pop(0)
         return " ".join(words)
-
-
-def _tint(region: np.ndarray, inside: np.ndarray, colour: Colour, opacity: float) -> None:
-    """Mix ``colour`` into ``region`` (uint8 [h, w, 3], changed in place) where ``inside`` (uint8 [h, w]) is not 0."""
-    if opacity <= 0:
-        return
-    levels = np.arange(256)[:, None] * (1 - opacity) + np.array(colour) * opacity
-    # A table of 256 mixtures per channel costs one look-up a value, and no arithmetic on the pixels.
-    mixed = cv2.LUT(region, np.rint(levels).astype(np.uint8)[None])
-    cv2.copyTo(mixed, inside, region)
-
-
-def _outline(image: np.ndarray, inside: np.ndarray, corner: tuple[int, int], colour: Colour, line: int) -> None:
-    borders, _ = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=corner)
-    cv2.drawContours(image, borders, -1, SHADE, line + 2, cv2.LINE_AA)
-    cv2.drawContours(image, borders, -1, colour, line, cv2.LINE_AA)

@@ -1,14 +1,15 @@
-"""Draws the regions of a frame on a picture of it."""
+"""Draws the regions of a frame on a canvas."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from streamseg.overlay.palette import SHADE, Colour, colour_of
+from streamseg.overlay.canvas import Canvas
+from streamseg.overlay.palette import SHADE, colour_of
 from streamseg.overlay.text import Layout, Lettering
 from streamseg.regions import Regions
 
@@ -18,40 +19,31 @@ _ROOM = 1.5  # widths and heights of a plate that a region must have to carry it
 _AROUND = np.array([-1, -1, 1, 1])  # a box on the small map may lack a step on each side
 
 
-def tint(image: np.ndarray, regions: Regions, opacity: float) -> None:
-    """Mix the colour of each region into ``image`` (uint8 [H, W, 3], changed in place)."""
-    labels = np.ascontiguousarray(regions.labels)
-    x, y, width, height = cv2.boundingRect(labels)
-    if not width or opacity <= 0:
-        return
-    inside, part = labels[y : y + height, x : x + width], image[y : y + height, x : x + width]
-    mixed = cv2.addWeighted(part, 1 - opacity, cv2.applyColorMap(inside, _colours()), opacity, 0)
-    cv2.copyTo(mixed, inside, part)  # a label other than 0 is its own mask
+def tint(canvas: Canvas, regions: Regions, opacity: float) -> None:
+    """Mix the colour of each region into the picture."""
+    for label, inside, x, y in _shapes(np.ascontiguousarray(regions.labels), regions):
+        canvas.tint(x, y, inside, colour_of(0, label - 1), opacity)
 
 
-def outline(image: np.ndarray, regions: Regions, line: int) -> None:
-    """Draw the border of each region (``line`` pixels wide) on ``image`` (uint8 [H, W, 3], changed in place)."""
+def outline(canvas: Canvas, regions: Regions, line: int) -> None:
+    """Draw the border of each region, ``line`` pixels wide."""
     # Regions go on beyond the frame, so that its edge is not drawn as a border.
     away = line + 2
     labels = cv2.copyMakeBorder(regions.labels, away, away, away, away, cv2.BORDER_REPLICATE)
     borders = []
-    for label in regions.present:
-        inside = cv2.inRange(labels, int(label), int(label))
-        x, y, width, height = cv2.boundingRect(inside)
-        part = np.ascontiguousarray(inside[y : y + height, x : x + width])
-        found, _ = cv2.findContours(part, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=(x - away, y - away))
-        borders.append((found, colour_of(0, int(label) - 1)))
+    for label, inside, x, y in _shapes(labels, regions):
+        found, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=(x - away, y - away))
+        borders.append((found, colour_of(0, label - 1)))
     for found, _ in borders:
-        cv2.drawContours(image, found, -1, SHADE, line + 2, cv2.LINE_AA)
+        canvas.contours(found, SHADE, line + 2)
     for found, colour in borders:
-        cv2.drawContours(image, found, -1, colour, line, cv2.LINE_AA)
+        canvas.contours(found, colour, line)
 
 
-def write(image: np.ndarray, regions: Regions, show_names: bool, show_shares: bool) -> None:
-    """Put a plate on the largest part of each region of ``image`` (uint8 [H, W, 3], changed in place)."""
-    height, width = image.shape[:2]
-    lettering, layout = Lettering.for_height(height), Layout(height, width)
-    step = max(1, height // _SMALL)
+def write(canvas: Canvas, regions: Regions, show_names: bool, show_shares: bool) -> None:
+    """Put a plate on the largest part of each region."""
+    lettering, layout = Lettering.for_height(canvas.height), Layout(canvas.height, canvas.width)
+    step = max(1, canvas.height // _SMALL)
     small = np.ascontiguousarray(regions.labels[step // 2 :: step, step // 2 :: step])
     for label, name, share in zip(regions.present, regions.names, regions.shares, strict=True):
         words = [name] * show_names + [f"{100 * share:.0f}%" if share >= 0.005 else "<1%"] * show_shares
@@ -65,7 +57,15 @@ def write(image: np.ndarray, regions: Regions, show_names: bool, show_shares: bo
             box = np.array([x - plate[0] // 2, y + below, x + plate[0] // 2, y + below])
         # Plates go above boxes: around the middle of a region that has room for it, else beside a region.
         corner = layout.place(box, plate)
-        lettering.write(image, text, corner, colour_of(0, int(label) - 1))
+        lettering.write(canvas, text, corner, colour_of(0, int(label) - 1))
+
+
+def _shapes(labels: np.ndarray, regions: Regions) -> Iterator[tuple[int, np.ndarray, int, int]]:
+    """Each region's label, its pixels (uint8 [h, w], 0 or 255) and where in ``labels`` they begin, x and y."""
+    for label in regions.present.tolist():
+        inside = cv2.inRange(labels, label, label)
+        x, y, width, height = cv2.boundingRect(inside)
+        yield label, np.ascontiguousarray(inside[y : y + height, x : x + width]), x, y
 
 
 class _Part(NamedTuple):
@@ -92,10 +92,3 @@ def _largest_part(inside: np.ndarray) -> _Part | None:
     rows, columns = np.nonzero(depth >= 0.6 * depth.max())
     nearest = np.hypot(columns - centres[largest][0], rows - centres[largest][1]).argmin()
     return _Part(np.array([x, y, x + width, y + height]), np.array([columns[nearest], rows[nearest]]))
-
-
-@lru_cache(maxsize=1)
-def _colours() -> np.ndarray:
-    """uint8 [256, 1, 3]: black, then the colour of each label."""
-    colours: list[Colour] = [(0, 0, 0), *(colour_of(0, label) for label in range(255))]
-    return np.array(colours, np.uint8)[:, None]

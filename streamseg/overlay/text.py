@@ -8,9 +8,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from streamseg.overlay.canvas import FONT, Canvas
 from streamseg.overlay.palette import Colour, text_on
-
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +37,19 @@ class Lettering:
         width, height, baseline = _extent(text, self.scale, self.weight)
         return width + 2 * self.margin, height + baseline + 2 * self.margin
 
-    def write(self, image: np.ndarray, text: str, corner: tuple[int, int], background: Colour) -> None:
-        """Put a plate with its upper left ``corner`` at x, y on ``image`` (uint8 [H, W, 3], changed in place)."""
+    def write(self, canvas: Canvas, text: str, corner: tuple[int, int], background: Colour) -> None:
+        """Put a plate with its upper left ``corner`` at x, y on ``canvas``."""
         x, y = corner
-        width, height = self.plate(text)
-        image[max(y, 0) : y + height, max(x, 0) : x + width] = background
+        canvas.plate(x, y, *self.plate(text), background)
         _, above, _ = _extent(text, self.scale, self.weight)
-        origin = (x + self.margin, y + self.margin + above)
-        cv2.putText(image, text, origin, _FONT, self.scale, text_on(background), self.weight, cv2.LINE_AA)
+        ink = text_on(background)
+        canvas.text(text, x + self.margin, y + self.margin + above, self.scale, self.weight, ink)
 
 
 @lru_cache(maxsize=8192)
 def _extent(text: str, scale: float, weight: int) -> tuple[int, int, int]:
     """Width, height above the baseline and depth below it."""
-    (width, height), baseline = cv2.getTextSize(text, _FONT, scale, weight)
+    (width, height), baseline = cv2.getTextSize(text, FONT, scale, weight)
     return width, height, baseline
 
 
@@ -59,8 +57,8 @@ class Layout:
     """Finds places for plates inside a frame, away from those that are there already."""
 
     def __init__(self, height: int, width: int) -> None:
-        self._frame = np.array([width, height])
-        self._taken = np.zeros((0, 4), np.int64)
+        self._height, self._width = height, width
+        self._taken: list[tuple[int, int, int, int]] = []
 
     def place(self, box: np.ndarray, size: tuple[int, int]) -> tuple[int, int]:
         """Choose where the plate of an object goes.
@@ -75,22 +73,27 @@ class Layout:
         Returns:
             The plate's upper left corner, x and y, such that the plate lies in the frame (if it fits at all).
         """
-        x0, y0, x1, y1 = (int(v) for v in np.clip(box, 0, np.tile(self._frame, 2)))
+        left, top, right, bottom = (float(value) for value in box)
+        x0, x1 = (int(min(max(value, 0), self._width)) for value in (left, right))
+        y0, y1 = (int(min(max(value, 0), self._height)) for value in (top, bottom))
         width, height = size
+        most_x, most_y = max(self._width - width, 0), max(self._height - height, 0)
         wishes = ((x0, y0 - height), (x0, y0), (x0, y1), (x1 - width, y0 - height), (x1 - width, y1 - height))
         best, least = (0, 0), -1
         for wish in wishes:
-            x, y = np.clip(wish, 0, np.maximum(self._frame - size, 0)).tolist()
-            covered = self._covered(x, y, width, height)
+            x, y = min(max(wish[0], 0), most_x), min(max(wish[1], 0), most_y)
+            covered = self._covered(x, y, x + width, y + height)
             if least < 0 or covered < least:
                 best, least = (x, y), covered
             if least == 0:
                 break
-        rectangle = [[best[0], best[1], best[0] + width, best[1] + height]]
-        self._taken = np.concatenate([self._taken, rectangle])
+        self._taken.append((*best, best[0] + width, best[1] + height))
         return best
 
-    def _covered(self, x: int, y: int, width: int, height: int) -> int:
-        low = np.maximum(self._taken[:, :2], (x, y))
-        high = np.minimum(self._taken[:, 2:], (x + width, y + height))
-        return int(np.maximum(high - low, 0).prod(axis=1).sum())
+    def _covered(self, x0: int, y0: int, x1: int, y1: int) -> int:
+        # In plain numbers: there are a few dozen plates, for which arrays cost more than they save.
+        covered = 0
+        for left, top, right, bottom in self._taken:
+            if left < x1 and x0 < right and top < y1 and y0 < bottom:
+                covered += (min(right, x1) - max(left, x0)) * (min(bottom, y1) - max(top, y0))
+        return covered

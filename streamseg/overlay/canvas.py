@@ -1,0 +1,184 @@
+"""A copy of a picture to draw on, RGB or planes, with the few ways to draw that an overlay needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+
+from streamseg.overlay.palette import SHADE, Colour
+from streamseg.planes import Picture, Planes
+
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layer:
+    """The arrays of a picture that share their sampling.
+
+    Attributes:
+        arrays: uint8 [h, w] each, or one of uint8 [h, w, 3].
+        channels: Which values of a colour each array takes.
+        step: Pixels of the picture per row and column of the arrays: 2 for chroma.
+    """
+
+    arrays: tuple[np.ndarray, ...]
+    channels: tuple[slice, ...]
+    step: int
+
+    def values(self, colour: Colour) -> Iterator[tuple[np.ndarray, Any]]:
+        """Each array with its part of a colour."""
+        return zip(self.arrays, (colour[channels] for channels in self.channels), strict=True)
+
+    def sampled(self, x: int, y: int, shape: np.ndarray) -> np.ndarray:
+        """A shape whose first pixel lies at ``x``, ``y``; chroma takes the even rows and columns of the picture."""
+        return shape if self.step == 1 else np.ascontiguousarray(shape[y % 2 :: 2, x % 2 :: 2])
+
+    def under(self, x: int, y: int, shape: np.ndarray) -> tuple[slice, slice]:
+        """Where the sampled shape lies in the arrays."""
+        left, top = -(-x // self.step), -(-y // self.step)
+        return slice(top, top + shape.shape[0]), slice(left, left + shape.shape[1])
+
+
+class Canvas:
+    """Draws in RGB colours on whatever a picture is made of. Nothing is drawn outside the picture.
+
+    Args:
+        picture: Copied.
+
+    Attributes:
+        picture: What has been drawn so far, of the kind that was given.
+        height: Rows.
+        width: Columns.
+    """
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture: Picture = picture.copy()
+        self.height, self.width = picture.shape[:2]
+        self._planes = self.picture if isinstance(self.picture, Planes) else None
+        if isinstance(self.picture, Planes):
+            luma, chroma = (self.picture.y,), (self.picture.u, self.picture.v)
+            self._layers = [_Layer(luma, (slice(0, 1),), 1), _Layer(chroma, (slice(1, 2), slice(2, 3)), 2)]
+        else:
+            self._layers = [_Layer((self.picture,), (slice(0, 3),), 1)]
+
+    def tint(self, x: int, y: int, inside: np.ndarray, colour: Colour, opacity: float) -> None:
+        """Mix a colour into the pixels where ``inside`` is not 0.
+
+        Args:
+            x: Column of the picture that ``inside[:, 0]`` lies on; all of ``inside`` lies in the picture.
+            y: Row of the picture that ``inside[0]`` lies on.
+            inside: uint8 [h, w].
+            colour: Red, green, blue.
+            opacity: 0 (nothing happens) to 1 (nothing of the picture shows through).
+        """
+        if opacity <= 0:
+            return
+        native = self._native(colour)
+        for layer in self._layers:
+            shape = layer.sampled(x, y, inside)
+            if not shape.size:
+                continue
+            where = layer.under(x, y, shape)
+            for array, values in layer.values(native):
+                part = array[where]
+                if part.ndim == 2:
+                    mixed = cv2.convertScaleAbs(part, alpha=1 - opacity, beta=opacity * values[0])
+                else:
+                    mixed = cv2.LUT(part, _mixtures(values, opacity))
+                cv2.copyTo(mixed, shape, part)
+
+    def outline(self, x: int, y: int, inside: np.ndarray, colour: Colour, line: int) -> None:
+        """Draw the border of a shape: ``line`` pixels of the colour inside it, a dark rim outside.
+
+        Args:
+            x: As for ``tint``, and so on.
+            y: See above.
+            inside: uint8 [h, w], 0 or 1.
+            colour: Red, green, blue.
+            line: Width in pixels.
+        """
+        rim = 1 + line // 2
+        framed = cv2.copyMakeBorder(inside, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=0)
+        ring = framed - cv2.erode(framed, _square(line))
+        around = cv2.dilate(framed, _square(rim)) - framed
+        # The rim may lie outside the picture where the shape does not.
+        top, left = max(0, rim - y), max(0, rim - x)
+        seen = (slice(top, self.height - y + rim), slice(left, self.width - x + rim))
+        for shape, value in ((around, SHADE), (ring, colour)):
+            self._fill(x - rim + left, y - rim + top, shape[seen], value)
+
+    def _fill(self, x: int, y: int, inside: np.ndarray, colour: Colour) -> None:
+        """Give a shape (uint8 [h, w], 0 or 1) a colour; a dark rim only darkens."""
+        native = self._native(colour)
+        for layer in self._layers[: 1 if colour == SHADE else None]:
+            shape = layer.sampled(x, y, inside)
+            where = layer.under(x, y, shape)
+            for array, values in layer.values(native):
+                part = array[where]
+                if not part.size:
+                    continue
+                filled = shape * np.uint8(values[0]) if part.ndim == 2 else np.full_like(part, values)
+                cv2.copyTo(filled, shape, part)
+
+    def contours(self, borders: Sequence[np.ndarray], colour: Colour, line: int) -> None:
+        """Draw closed lines through points as ``cv2.findContours`` gives them."""
+        native = self._native(colour)
+        for layer in self._layers:
+            points = borders if layer.step == 1 else [border // 2 for border in borders]
+            for array, values in layer.values(native):
+                cv2.drawContours(array, points, -1, values, -(-line // layer.step), cv2.LINE_AA)
+
+    def rectangle(self, x0: int, y0: int, x1: int, y1: int, colour: Colour, line: int) -> None:
+        """Draw a box through its corner pixels."""
+        native = self._native(colour)
+        for layer in self._layers:
+            low, high = (x0 // layer.step, y0 // layer.step), (x1 // layer.step, y1 // layer.step)
+            for array, values in layer.values(native):
+                cv2.rectangle(array, low, high, values, -(-line // layer.step))
+
+    def plate(self, x: int, y: int, width: int, height: int, colour: Colour) -> None:
+        """Fill a rectangle with a colour, as far as it lies in the picture."""
+        native = self._native(colour)
+        for layer in self._layers:
+            step = layer.step
+            columns = slice(max(x, 0) // step, -(-max(x + width, 0) // step))
+            for array, values in layer.values(native):
+                array[max(y, 0) // step : -(-max(y + height, 0) // step), columns] = values
+
+    def text(self, words: str, x: int, y: int, scale: float, weight: int, colour: Colour) -> None:
+        """Write on the line ``y`` from column ``x`` on, with OpenCV's ``scale`` and stroke ``weight``."""
+        native = self._native(colour)
+        for layer in self._layers:
+            where, strokes = (x // layer.step, y // layer.step), -(-weight // layer.step)
+            for array, values in layer.values(native):
+                cv2.putText(array, words, where, FONT, scale / layer.step, values, strokes, cv2.LINE_AA)
+
+    def _native(self, colour: Colour) -> Colour:
+        """A colour as the picture's layers write it."""
+        if self._planes is None:
+            return colour
+        return _in_planes(colour, self._planes.matrix, self._planes.full_range)
+
+
+@lru_cache(maxsize=8192)
+def _in_planes(colour: Colour, matrix: int, full_range: bool) -> Colour:
+    nothing = np.zeros((0, 0), np.uint8)
+    return Planes(nothing, nothing, nothing, matrix, full_range).colour(colour)
+
+
+@lru_cache(maxsize=1024)
+def _mixtures(colour: Colour, opacity: float) -> np.ndarray:
+    """For each level of each channel its mixture with ``colour``, uint8 [1, 256, 3]: a look-up instead of sums."""
+    levels = np.arange(256)[:, None] * (1 - opacity) + np.array(colour) * opacity
+    return np.rint(levels).astype(np.uint8)[None]
+
+
+@lru_cache(maxsize=16)
+def _square(reach: int) -> np.ndarray:
+    """Of what lies within ``reach`` pixels."""
+    return np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
