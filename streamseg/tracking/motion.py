@@ -41,50 +41,47 @@ class Motion:
 
     def __init__(self, noise: Noise | None = None) -> None:
         self._noise = noise or Noise()
-        self._mean = np.zeros((0, 4, 2))  # value, velocity
-        self._cov = np.zeros((0, 4, 3))  # variance of the value, covariance, variance of the velocity
+        self._mean = np.zeros((2, 0, 4))  # values, velocities
+        self._cov = np.zeros((3, 0, 4))  # variances of the values, covariances, variances of the velocities
 
     def __len__(self) -> int:
-        return len(self._mean)
+        return self._mean.shape[1]
 
     @property
     def boxes(self) -> np.ndarray:
         """Where the objects are expected now: float64 [N, 4], xyxy, pixels."""
-        centre, half = self._mean[:, :2, 0], np.exp(self._mean[:, 2:, 0]) / 2
+        centre, half = self._mean[0, :, :2], np.exp(self._mean[0, :, 2:]) / 2
         return np.concatenate([centre - half, centre + half], axis=1)
 
     @property
     def spread(self) -> np.ndarray:
         """Standard deviation of the expected centre, in sizes of the object: float64 [N]."""
-        return np.sqrt(self._cov[:, :2, 0].mean(axis=1)) / self._sizes()
+        across, down = self._cov[0, :, :2].T
+        return np.sqrt((across + down) / 2) / _sizes(self._mean[0])
 
-    def _sizes(self) -> np.ndarray:
-        return np.exp(self._mean[:, 2:, 0].mean(axis=1))
-
-    def _scaled(self, centre: float, extent: float) -> np.ndarray:
-        """Squares of two standard deviations, the first in sizes, for each filter: float64 [N, 4]."""
-        sizes = self._sizes()[:, None]
-        centres, extents = np.repeat((centre * sizes) ** 2, 2, axis=1), np.full((len(sizes), 2), extent**2)
-        return np.concatenate([centres, extents], axis=1)
+    def _scaled(self, values: np.ndarray, centre: float, extent: float) -> np.ndarray:
+        """Squares of two standard deviations, the first in sizes of ``values`` [N, 4], for each filter: [N, 4]."""
+        squares = np.full(values.shape, extent**2)
+        squares[:, :2] = ((centre * _sizes(values)) ** 2)[:, None]
+        return squares
 
     def predict(self, seconds: float) -> None:
         """Move everything on by ``seconds`` (0 or more)."""
         if seconds <= 0 or not len(self):
             return
-        drive = self._scaled(self._noise.swerve, self._noise.surge)
+        drive = self._scaled(self._mean[0], self._noise.swerve, self._noise.surge)
         left = np.exp(-seconds / self._noise.coast)
         reach = self._noise.coast * (1 - left)  # seconds that a fading velocity is worth
-        variance, covariance, velocity = np.moveaxis(self._cov, 2, 0)
+        variance, covariance, velocity = self._cov
         self._cov = np.stack(
             [
                 variance + 2 * reach * covariance + reach**2 * velocity + drive * seconds**3 / 3,
                 left * (covariance + reach * velocity) + drive * seconds**2 / 2,
                 left**2 * velocity + drive * seconds,
-            ],
-            axis=2,
+            ]
         )
-        self._mean[:, :, 0] += reach * self._mean[:, :, 1]
-        self._mean[:, :, 1] *= left
+        self._mean[0] += reach * self._mean[1]
+        self._mean[1] *= left
 
     def correct(self, rows: np.ndarray, boxes: np.ndarray, doubt: np.ndarray) -> None:
         """Take in what was detected.
@@ -96,28 +93,30 @@ class Motion:
         """
         if not len(rows):
             return
-        measured = self._scaled(self._noise.place, self._noise.extent)[rows] * doubt[:, None] ** 2
-        variance, covariance, velocity = np.moveaxis(self._cov[rows], 2, 0)
-        surprise = _coordinates(boxes) - self._mean[rows, :, 0]
-        gain, gain_velocity = variance / (variance + measured), covariance / (variance + measured)
-        self._mean[rows] += np.stack([gain * surprise, gain_velocity * surprise], axis=2)
-        self._cov[rows] = np.stack(
-            [(1 - gain) * variance, (1 - gain) * covariance, velocity - gain_velocity * covariance], axis=2
-        )
+        values = self._mean[0, rows]
+        measured = self._scaled(values, self._noise.place, self._noise.extent) * doubt[:, None] ** 2
+        variance, covariance, velocity = self._cov[:, rows]
+        surprise = _coordinates(boxes) - values
+        gain, gain_velocity = np.stack([variance, covariance]) / (variance + measured)
+        self._mean[:, rows] += np.stack([gain * surprise, gain_velocity * surprise])
+        self._cov[:, rows] = [(1 - gain) * variance, (1 - gain) * covariance, velocity - gain_velocity * covariance]
 
     def add(self, boxes: np.ndarray) -> None:
         """Start filters for new tracks, at rest at ``boxes`` (float [K, 4], xyxy, pixels)."""
-        mean = np.zeros((len(boxes), 4, 2))
-        mean[:, :, 0] = _coordinates(boxes)
-        old = len(self)
-        self._mean = np.concatenate([self._mean, mean])
-        self._cov = np.concatenate([self._cov, np.zeros((len(boxes), 4, 3))])
-        self._cov[old:, :, 0] = self._scaled(self._noise.place, self._noise.extent)[old:]
-        self._cov[old:, :, 2] = self._scaled(self._noise.speed, self._noise.growth)[old:]
+        values = _coordinates(boxes)
+        nothing, noise = np.zeros_like(values), self._noise
+        place, speed = self._scaled(values, noise.place, noise.extent), self._scaled(values, noise.speed, noise.growth)
+        self._mean = np.concatenate([self._mean, np.stack([values, nothing])], axis=1)
+        self._cov = np.concatenate([self._cov, np.stack([place, nothing, speed])], axis=1)
 
     def keep(self, rows: np.ndarray) -> None:
         """Forget all tracks but ``rows`` (bool [N] or positions)."""
-        self._mean, self._cov = self._mean[rows], self._cov[rows]
+        self._mean, self._cov = self._mean[:, rows], self._cov[:, rows]
+
+
+def _sizes(values: np.ndarray) -> np.ndarray:
+    """The root of the area, pixels, of filters' values [N, 4]: float64 [N]."""
+    return np.exp((values[:, 2] + values[:, 3]) / 2)
 
 
 def _coordinates(boxes: np.ndarray) -> np.ndarray:

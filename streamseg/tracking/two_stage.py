@@ -9,7 +9,8 @@ import numpy as np
 from streamseg.instances import Instances
 from streamseg.tracking.likeness import likeness
 from streamseg.tracking.motion import Motion, Noise
-from streamseg.tracking.overlap import box_overlap, mask_overlap, near_overlap
+from streamseg.tracking.overlap import Shapes, area, box_overlap, intersection, mask_overlap, near_overlap, over_union
+from streamseg.tracking.tracks import Tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +49,6 @@ class Rules:
 
 
 @dataclass(slots=True, eq=False)
-class Track:
-    """The life of one object.
-
-    Attributes:
-        mask: bool [M, M], as last detected.
-        votes: float64 [C], sum of the scores per label.
-        seen: When it was last detected, seconds.
-        hits: Number of detections.
-        missed: Number of updates since the last detection.
-        id: From 1; 0 while it is not believed.
-    """
-
-    mask: np.ndarray
-    votes: np.ndarray
-    seen: float
-    hits: int = 1
-    missed: int = 0
-    id: int = 0
-
-    @property
-    def label(self) -> int:
-        """The label with most votes."""
-        return int(self.votes.argmax())
-
-
-@dataclass(slots=True, eq=False)
 class TwoStageTracker:
     """A ``Tracker`` after ByteTrack (Zhang et al., ECCV 2022), with masks, labels and time in seconds.
 
@@ -90,7 +65,7 @@ class TwoStageTracker:
     rules: Rules = field(default_factory=Rules)
     noise: Noise = field(default_factory=Noise)
     _motion: Motion = field(init=False)
-    _tracks: list[Track] = field(init=False, default_factory=list)
+    _tracks: Tracks = field(init=False, default_factory=Tracks.none)
     _last_id: int = field(init=False, default=0)
     _now: float = field(init=False, default=-np.inf)
 
@@ -103,108 +78,119 @@ class TwoStageTracker:
         self._now = max(seconds, self._now)
         order = _canonical_order(instances)
         found = instances[order]
+        shapes = Shapes.of(found.boxes, found.masks > 0.5)
         self._motion.predict(elapsed)
         self._bury(size)
-        chosen = self._match(found)
-        self._take_in(found, chosen)
-        self._give_birth(found, chosen, at_once=first)
+        chosen = self._match(found, shapes)
+        self._take_in(found, shapes, chosen)
+        self._give_birth(found, shapes, chosen, at_once=first)
         return self._result(instances, order, chosen)
 
-    def _match(self, found: Instances) -> np.ndarray:
+    def _match(self, found: Instances, shapes: Shapes) -> np.ndarray:
         """The track of each detection, int [N], -1 for none."""
         rules, chosen = self.rules, np.full(len(found), -1)
-        if not len(found) or not self._tracks:
+        if not len(found) or not len(self._tracks):
             return chosen
-        likely = self._similarity(found)
         high = found.scores >= rules.high_score
         low = ~high & (found.scores >= rules.low_score)
-        believed = np.array([track.id > 0 for track in self._tracks])
-        in_sight = np.array([track.missed == 0 for track in self._tracks])
-        for tracks, detections, least in (
+        believed, in_sight = self._tracks.ids > 0, self._tracks.missed == 0
+        stages = (
             (believed, high, rules.least_overlap),
             (believed & in_sight, low, rules.least_overlap_low),
             (~believed, high, rules.least_overlap_new),
-        ):
-            free = np.ones(len(self._tracks), bool)
-            free[chosen[chosen >= 0]] = False
+        )
+        least = np.full((len(self._tracks), len(found)), np.inf)
+        for tracks, detections, enough in stages:
+            least[tracks[:, None] & detections] = enough
+        worth, free = self._worth(found, shapes, least), np.ones(len(self._tracks), bool)
+        for tracks, detections, _ in stages:
             rows, columns = np.flatnonzero(tracks & free), np.flatnonzero(detections & (chosen < 0))
-            for row, column in _assign(likely[np.ix_(rows, columns)], least):
-                chosen[columns[column]] = rows[row]
+            row, column = _assign(worth[rows][:, columns])
+            chosen[columns[column]] = rows[row]
+            free[rows[row]] = False
         return chosen
 
-    def _similarity(self, found: Instances) -> np.ndarray:
-        """How well each detection continues each track: float64 [T, N], 0 to 1."""
-        rules, expected = self.rules, self._motion.boxes
+    def _worth(self, found: Instances, shapes: Shapes, least: np.ndarray) -> np.ndarray:
+        """How well each detection continues each track, 0 to 1, where that is at least ``least``, else 0: [T, N]."""
+        rules, expected = self.rules, Shapes.of(self._motion.boxes, self._tracks.masks)
         # Where the place is uncertain, being near is worth something too.
         slack = np.minimum(rules.slack * self._motion.spread, rules.most_slack)
-        likely = near_overlap(expected, found.boxes, slack)
-        both = box_overlap(expected, found.boxes)
-        row, column = np.nonzero(both)
-        if rules.mask_share > 0 and len(row):
-            known = np.stack([track.mask for track in self._tracks])
-            covered = mask_overlap(expected[row], known[row], found.boxes[column], found.masks[column] > 0.5)
-            # What matters is whether the masks overlap better or worse than the boxes do.
-            likely[row, column] *= 1 - rules.mask_share + rules.mask_share * covered / both[row, column]
-            likely = np.minimum(likely, 1)
-        labels = np.array([track.label for track in self._tracks])
-        return likely * likeness(found.class_names)[np.ix_(labels, found.labels)]
+        near = near_overlap(expected.boxes, shapes.boxes, slack)
+        alike = likeness(found.class_names)[self._tracks.labels[:, None], found.labels]
+        shared = intersection(expected.boxes, shapes.boxes)
+        both = over_union(shared, area(expected.boxes)[:, None], area(shapes.boxes))
+        # The masks cannot share more than their boxes do, which settles most pairs without reading them.
+        most = over_union(shared, expected.areas[:, None], shapes.areas)
+        gain = np.divide(most, both, out=np.ones_like(both), where=both > 0)
+        worth = self._weighed(near, gain) * alike
+        pairs = np.nonzero((worth >= least) & (both > 0))
+        gain = mask_overlap(expected[pairs[0]], shapes[pairs[1]]) / both[pairs]
+        worth[pairs] = self._weighed(near[pairs], gain) * alike[pairs]
+        return np.where(worth >= least, worth, 0.0)
 
-    def _take_in(self, found: Instances, chosen: np.ndarray) -> None:
+    def _weighed(self, near: np.ndarray, gain: np.ndarray) -> np.ndarray:
+        """Overlaps of boxes, by how much better or worse (a factor) the masks overlap."""
+        share = self.rules.mask_share
+        return np.minimum(near * (1 - share + share * gain), 1)
+
+    def _take_in(self, found: Instances, shapes: Shapes, chosen: np.ndarray) -> None:
         """Bring the tracks that were seen up to date."""
-        columns = np.flatnonzero(chosen >= 0)
-        self._motion.correct(chosen[columns], found.boxes[columns], 1 + (1 - found.scores[columns]))
-        for track in self._tracks:
-            track.missed += 1
-        for column in columns:
-            track = self._tracks[chosen[column]]
-            track.mask = found.masks[column] > 0.5
-            track.votes[found.labels[column]] += found.scores[column]
-            track.seen, track.missed, track.hits = self._now, 0, track.hits + 1
-            if track.id == 0 and (track.hits >= self.rules.birth_hits or found.scores[column] >= self.rules.sure_score):
-                self._baptise(track)
+        tracks, seen = self._tracks, chosen >= 0
+        rows, scores = chosen[seen], found.scores[seen]
+        tracks.missed += 1
+        if not len(rows):
+            return
+        self._motion.correct(rows, shapes.boxes[seen], 1 + (1 - scores))
+        tracks.missed[rows] = 0
+        tracks.seen[rows] = self._now
+        tracks.hits[rows] += 1
+        tracks.masks[rows] = shapes.masks[seen]
+        tracks.votes[rows, found.labels[seen]] += scores
+        sure = (tracks.hits[rows] >= self.rules.birth_hits) | (scores >= self.rules.sure_score)
+        doubted = rows[sure & (tracks.ids[rows] == 0)]
+        tracks.ids[doubted] = self._new_ids(len(doubted))
 
-    def _give_birth(self, found: Instances, chosen: np.ndarray, at_once: bool) -> None:
+    def _give_birth(self, found: Instances, shapes: Shapes, chosen: np.ndarray, at_once: bool) -> None:
         """Start tracks for confident detections that continue none; ``chosen`` is changed to name them."""
         fresh = np.flatnonzero((chosen < 0) & (found.scores >= self.rules.high_score))
         taken = np.flatnonzero(chosen >= 0)
         if len(fresh) and len(taken):
             alike = likeness(found.class_names)[np.ix_(found.labels[fresh], found.labels[taken])]
-            doubled = box_overlap(found.boxes[fresh], found.boxes[taken]) * alike >= self.rules.double
+            doubled = box_overlap(shapes.boxes[fresh], shapes.boxes[taken]) * alike >= self.rules.double
             fresh = fresh[~doubled.any(axis=1)]
-        self._motion.add(found.boxes[fresh])
-        for column in fresh:
-            votes = np.zeros(len(found.class_names))
-            votes[found.labels[column]] = found.scores[column]
-            track = Track(found.masks[column] > 0.5, votes, self._now)
-            if at_once or self.rules.birth_hits <= 1 or found.scores[column] >= self.rules.sure_score:
-                self._baptise(track)
-            chosen[column] = len(self._tracks)
-            self._tracks.append(track)
+        count = len(fresh)
+        if not count:
+            return
+        votes, ids = np.zeros((count, len(found.class_names))), np.zeros(count, int)
+        votes[np.arange(count), found.labels[fresh]] = found.scores[fresh]
+        sure = (found.scores[fresh] >= self.rules.sure_score) | (at_once or self.rules.birth_hits <= 1)
+        ids[sure] = self._new_ids(int(sure.sum()))
+        seen, once = np.full(count, self._now), np.ones(count, int)
+        chosen[fresh] = len(self._tracks) + np.arange(count)
+        self._motion.add(shapes.boxes[fresh])
+        self._tracks.add(Tracks(shapes.masks[fresh], votes, seen, once, np.zeros(count, int), ids))
 
     def _bury(self, size: tuple[int, int]) -> None:
         """Forget tracks that were not found again in time, or have left the frame."""
-        boxes = self._motion.boxes
+        tracks, boxes = self._tracks, self._motion.boxes
         inside = np.minimum(boxes[:, 2:], size[::-1]) - np.maximum(boxes[:, :2], 0)
-        gone = (inside <= 0).any(axis=1)
-        alive = np.array([not gone[row] and not self._late(track) for row, track in enumerate(self._tracks)], bool)
-        self._motion.keep(alive)
-        self._tracks = [track for track, lives in zip(self._tracks, alive, strict=True) if lives]
+        limit = np.where(tracks.ids > 0, self.rules.lost_seconds, self.rules.birth_seconds)
+        late = (tracks.missed > 0) & (self._now - tracks.seen > limit)
+        alive = (inside > 0).all(axis=1) & ~late
+        if not alive.all():
+            self._motion.keep(alive)
+            tracks.keep(alive)
 
-    def _late(self, track: Track) -> bool:
-        limit = self.rules.lost_seconds if track.id else self.rules.birth_seconds
-        return track.missed > 0 and self._now - track.seen > limit
-
-    def _baptise(self, track: Track) -> None:
-        self._last_id += 1
-        track.id = self._last_id
+    def _new_ids(self, count: int) -> np.ndarray:
+        self._last_id += count
+        return np.arange(self._last_id - count, self._last_id) + 1
 
     def _result(self, instances: Instances, order: np.ndarray, chosen: np.ndarray) -> Instances:
         ids, labels = np.zeros(len(instances), np.int64), instances.labels.copy()
-        for column in np.flatnonzero(chosen >= 0):
-            track = self._tracks[chosen[column]]
-            ids[order[column]] = track.id
-            if track.id:
-                labels[order[column]] = track.label
+        rows, places = chosen[chosen >= 0], order[chosen >= 0]
+        ids[places] = self._tracks.ids[rows]
+        known = ids[places] > 0
+        labels[places[known]] = self._tracks.labels[rows[known]]
         kept = (ids > 0) | (instances.scores >= self.rules.high_score)
         return replace(instances, ids=ids, labels=labels)[kept]
 
@@ -215,12 +201,12 @@ def _canonical_order(instances: Instances) -> np.ndarray:
     return np.lexsort(keys)
 
 
-def _assign(likely: np.ndarray, least: float) -> list[tuple[int, int]]:
-    """Pairs of row and column with the greatest sum, none below ``least``."""
-    if not likely.size:
-        return []
+def _assign(worth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the pairs with the greatest sum, none that is worth nothing."""
+    if not worth.any():
+        return np.zeros(0, int), np.zeros(0, int)
     from scipy.optimize import linear_sum_assignment
 
-    worth = np.where(likely >= least, likely, 0.0)
-    pairs = zip(*linear_sum_assignment(worth, maximize=True), strict=True)
-    return [(int(row), int(column)) for row, column in pairs if worth[row, column] > 0]
+    rows, columns = linear_sum_assignment(worth, maximize=True)
+    paid = worth[rows, columns] > 0
+    return rows[paid], columns[paid]

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from streamseg.tracking.likeness import likeness
 from streamseg.tracking.motion import Motion, Noise
-from streamseg.tracking.overlap import box_overlap, mask_overlap, near_overlap
+from streamseg.tracking.overlap import Shapes, area, box_overlap, intersection, mask_overlap, near_overlap, over_union
+from streamseg.tracking.tracks import Tracks
 
 NO_DOUBT = np.ones(1)
 
@@ -110,15 +111,47 @@ def test_mask_overlap_estimates_that_of_the_pixels(seed: int) -> None:
         factor = (box[3] - box[1]) // 28, (box[2] - box[0]) // 28
         canvas[box[1] : box[3], box[0] : box[2]] = np.kron(shape, np.ones(factor, bool))
     exact = (pixels[0] & pixels[1]).sum() / (pixels[0] | pixels[1]).sum()
-    found = mask_overlap(boxes[:1], shapes[0][None], boxes[1:], shapes[1][None])
+    found = mask_overlap(Shapes.of(boxes[:1], shapes[0][None]), Shapes.of(boxes[1:], shapes[1][None]))
     assert found[0] == pytest.approx(exact, abs=0.1)
 
 
 def test_full_masks_overlap_as_their_boxes_do() -> None:
     boxes, other = np.array([[0, 0, 30, 40.0]]), np.array([[10, 5, 50, 35.0]])
     full = np.ones((1, 28, 28), bool)
-    assert mask_overlap(boxes, full, other, full)[0] == pytest.approx(box_overlap(boxes, other)[0, 0])
-    assert mask_overlap(boxes, full, other, ~full)[0] == 0
+    expected = box_overlap(boxes, other)[0, 0]
+    assert mask_overlap(Shapes.of(boxes, full), Shapes.of(other, full))[0] == pytest.approx(expected)
+    assert mask_overlap(Shapes.of(boxes, full), Shapes.of(other, ~full))[0] == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0, 1))
+def test_masks_share_no_more_than_their_boxes(seed: int, filled: float) -> None:
+    """The bound by which the tracker spares itself reading most masks holds to the last bit."""
+    rng = np.random.default_rng(seed)
+    corners = np.sort(rng.integers(0, 60, (2, 20, 2, 2)), axis=2).reshape(2, 20, 4)
+    first, second = (Shapes.of(boxes, rng.random((20, 7, 7)) < filled) for boxes in corners)
+    shared = intersection(first.boxes, second.boxes).diagonal()
+    assert (mask_overlap(first, second) <= over_union(shared, first.areas, second.areas)).all()
+
+
+def test_areas_are_those_of_the_masks() -> None:
+    masks = np.zeros((2, 4, 4), bool)
+    masks[0, :, 0] = True
+    boxes = np.array([[0, 0, 8, 2], [5, 5, 1, 9]])
+    assert area(boxes).tolist() == [16, 0]
+    assert Shapes.of(boxes, masks).areas.tolist() == [4, 0]
+
+
+def test_tracks_are_lines_of_all_their_arrays() -> None:
+    tracks, none = Tracks.none(), np.zeros(2, int)
+    assert len(tracks) == len(tracks.labels) == 0
+    born = Tracks(np.ones((2, 7, 7), bool), np.array([[0, 0.5], [0.9, 0.8]]), np.zeros(2), none, none, np.array([5, 6]))
+    tracks.add(born)
+    tracks.add(born)
+    tracks.keep(np.array([True, False, False, True]))
+    assert tracks.ids.tolist() == [5, 6]
+    assert tracks.labels.tolist() == [1, 0]
+    assert tracks.masks.shape == (2, 7, 7)
 
 
 def test_likeness_orders_confusions() -> None:

@@ -1,0 +1,52 @@
+"""The lives of the objects that a tracker knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+
+@dataclass(slots=True, eq=False)
+class Tracks:
+    """T objects, in arrays of one row each.
+
+    Attributes:
+        masks: bool [T, M, M], as last detected.
+        votes: float64 [T, C], sum of the scores per label.
+        seen: float64 [T], when each was last detected, seconds.
+        hits: int64 [T], number of detections.
+        missed: int64 [T], number of updates since the last detection.
+        ids: int64 [T], from 1; 0 while it is not believed.
+    """
+
+    masks: np.ndarray
+    votes: np.ndarray
+    seen: np.ndarray
+    hits: np.ndarray
+    missed: np.ndarray
+    ids: np.ndarray
+
+    @classmethod
+    def none(cls) -> Tracks:
+        """No objects; the sizes of masks and votes are those of the first that are added."""
+        return cls(np.zeros((0, 0, 0), bool), np.zeros((0, 0)), np.zeros(0), *(np.zeros(0, int) for _ in range(3)))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The label with most votes of each, int64 [T]."""
+        return self.votes.argmax(axis=1) if len(self) else np.zeros(0, int)
+
+    def keep(self, rows: np.ndarray) -> None:
+        """Forget all but ``rows`` (bool [T] or positions)."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name)[rows])
+
+    def add(self, born: Tracks) -> None:
+        """Append others."""
+        for each in fields(self):
+            ours, theirs = getattr(self, each.name), getattr(born, each.name)
+            setattr(self, each.name, np.concatenate([ours, theirs]) if len(ours) else theirs)
