@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import copy
+import os
+import threading
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import nn
 
 from streamseg.errors import UserError
 from streamseg.models.model import Answer, DetectOptions, Model, Network
+from streamseg.planes import Picture, Planes
 from streamseg.result import Found
+
+MOST_WORKERS = 4
+LARGE = 20_000_000  # parameters from which a network fills the cores by itself, and two at once hold gigabytes
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -70,6 +75,9 @@ class Segmenter:
         input_size: Shorter side of what the network sees, pixels, with the longest longer side in proportion; None for
             the model's own.
 
+    Attributes:
+        workers: How many threads should call ``work`` at once to get the most out of the device.
+
     Raises:
         UserError: Unknown device, precision or class.
     """
@@ -94,45 +102,81 @@ class Segmenter:
         if input_size is not None:
             own_short, own_long = model.input_size
             self._network.resize_input(input_size, round(own_long * input_size / own_short))
+        large = sum(parameter.numel() for parameter in self._network.parameters()) >= LARGE
+        self.workers = 1 if large or self.device.type != "cpu" else min(_cores(), MOST_WORKERS)
+        self._worker = threading.local()
         about = f"{model.weights}; {model.reason}"
         if model.kind == "regions":
             about += "; regions of classes, without scores or IDs"
         self.description = f"model {model.name} ({about}), device {self.device}, {why}"
 
-    def __call__(self, images: Sequence[np.ndarray]) -> list[Found]:
-        """What is in each image, uint8 [H, W, 3] RGB; sizes may differ.
+    def __call__(self, pictures: Sequence[Picture]) -> list[Found]:
+        """What is in each picture (planes, or uint8 [H, W, 3] RGB); sizes may differ. Any thread may call.
 
-        On a CPU the results are the same to the last bit for every batch size, because images go through the network
-        one by one (two cores gain nothing from more). On a GPU images of one size share a pass; its libraries may
+        On a CPU the results are the same to the last bit for every batch size, because pictures go through the network
+        one by one (two cores gain nothing from more). On a GPU pictures of one size share a pass; its libraries may
         choose other kernels for other batch sizes, so that scores can differ by rounding.
         """
-        results: list[Found | None] = [None] * len(images)
-        for group in self._groups(images):
-            for index, found in zip(group, self._detect([images[index] for index in group]), strict=True):
+        results: list[Found | None] = [None] * len(pictures)
+        for group in self._groups(pictures):
+            for index, found in zip(group, self._detect([pictures[index] for index in group]), strict=True):
                 results[index] = found.on_cpu(self.model)
         return [result for result in results if result is not None]
 
-    def _groups(self, images: Sequence[np.ndarray]) -> list[list[int]]:
-        """Positions of the images that go through the network together."""
+    def work(self, pictures: Sequence[Picture]) -> list[Found]:
+        """Like a call, for one of ``workers`` threads that call at once: each takes its share of the cores.
+
+        Several frames on a core each need less time than one frame after the other on all cores: nothing waits for
+        the slowest part of a layer, least of all where other stages take turns on the same cores.
+        """
+        if self.workers > 1 and not getattr(self._worker, "ready", False):
+            _limit_threads(max(1, _cores() // self.workers))
+            self._worker.ready = True
+        return self(pictures)
+
+    def _groups(self, pictures: Sequence[Picture]) -> list[list[int]]:
+        """Positions of the pictures that go through the network together."""
         if self.device.type == "cpu":
-            return [[index] for index in range(len(images))]
+            return [[index] for index in range(len(pictures))]
         by_size: dict[tuple[int, ...], list[int]] = {}
-        for index, image in enumerate(images):
-            by_size.setdefault(image.shape, []).append(index)
+        for index, picture in enumerate(pictures):
+            by_size.setdefault(picture.shape[:2], []).append(index)
         return list(by_size.values())
 
-    def _detect(self, images: Sequence[np.ndarray]) -> Sequence[Answer]:
-        cuda = self.device.type == "cuda"
-        tensors = []
-        for image in images:
-            # Frames are only read, but torch has no read-only tensors and warns about arrays that are.
-            tensor = torch.from_numpy(image if image.flags.writeable else image.copy())
-            tensors.append(
-                (tensor.pin_memory() if cuda else tensor).to(self.device, non_blocking=True).permute(2, 0, 1)
-            )
+    def _detect(self, pictures: Sequence[Picture]) -> Sequence[Answer]:
+        tensors = [self._prepared(picture) for picture in pictures]
         autocast = torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
         with torch.inference_mode(), autocast:
             return self._network.detect(tensors, self.options)
+
+    def _prepared(self, picture: Picture) -> torch.Tensor | Planes:
+        """A picture as the network takes it: uint8 [3, H, W] on the device, or planes."""
+        if isinstance(picture, Planes):
+            if self._network.takes_planes and self.device.type == "cpu":
+                return picture
+            picture = picture.to_rgb()
+        # Frames are only read, but torch has no read-only tensors and warns about arrays that are.
+        tensor = torch.from_numpy(picture if picture.flags.writeable else picture.copy())
+        if self.device.type == "cuda":
+            tensor = tensor.pin_memory()
+        return tensor.to(self.device, non_blocking=True).permute(2, 0, 1)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _limit_threads(count: int) -> None:
+    """Have torch use ``count`` threads for what this thread asks of it, and leave all others as they are.
+
+    ``torch.set_num_threads`` sets the calling thread's number, and that of threads yet to come; a thread that ends
+    puts the latter back.
+    """
+    usual = torch.get_num_threads()
+    torch.set_num_threads(count)
+    restore = threading.Thread(target=torch.set_num_threads, args=(usual,))
+    restore.start()
+    restore.join()
 
 
 def _in_precision(network: Network, precision: torch.dtype) -> Network:

@@ -15,6 +15,7 @@ from streamseg.evaluation.truth import Entry, Id
 from streamseg.frame import Frame
 from streamseg.instances import Instances
 from streamseg.overlay.painter import Painter
+from streamseg.planes import as_rgb
 from streamseg.regions import MOST_CLASSES, Regions
 
 Size = tuple[int, int]  # width and height, pixels
@@ -52,7 +53,7 @@ def draw(
     found = (_regions if regions else _instances)(objects, categories, class_names, size)
     plates = regions or len(objects) <= _PLATES
     painter = Painter(show_labels=plates, show_scores=plates and any("score" in entry for entry in objects))
-    picture = painter.paint(Frame(small, 0, 0, Fraction(1)), found)
+    picture = as_rgb(painter.paint(Frame(small, 0, 0, Fraction(1)), found))
     _, data = cv2.imencode(".jpg", picture[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
 

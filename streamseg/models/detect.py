@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
@@ -13,6 +14,7 @@ from streamseg.models.backbone import DETAIL
 from streamseg.models.model import Detections, DetectOptions, Network
 from streamseg.models.pooling import RowPool
 from streamseg.models.proposals import Proposer
+from streamseg.planes import Planes
 
 MIN_BOX_SIDE = 1e-2
 
@@ -36,12 +38,19 @@ class MaskRCNNDetector(Network):
         self._box_pool = RowPool.like(rcnn.roi_heads.box_roi_pool)
         self._mask_pool = RowPool.like(rcnn.roi_heads.mask_roi_pool)
 
-    def detect(self, images: Sequence[torch.Tensor], options: DetectOptions) -> list[Detections]:
+    @property
+    def takes_planes(self) -> bool:  # type: ignore[override]
+        """See :class:`streamseg.models.model.Network`."""
+        return getattr(self.rcnn.transform, "takes_bytes", False)
+
+    def detect(self, images: Sequence[torch.Tensor | Planes], options: DetectOptions) -> list[Detections]:
         """See :class:`streamseg.models.model.Network`."""
         rcnn = self.rcnn
         sizes = [(int(image.shape[-2]), int(image.shape[-1])) for image in images]
-        takes_bytes = getattr(rcnn.transform, "takes_bytes", False)
-        batch, _ = rcnn.transform(list(images) if takes_bytes else [image.float() / 255 for image in images])
+        given = (
+            list(images) if self.takes_planes else [image.float() / 255 for image in cast("list[torch.Tensor]", images)]
+        )
+        batch, _ = rcnn.transform(given)
         tensors = batch.tensors.contiguous(memory_format=torch.channels_last)
         features = rcnn.backbone(tensors)
         proposals = self._propose(batch, [level for name, level in features.items() if name != DETAIL])

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from streamseg.instances import Instances, Pasting
+from streamseg.planes import Planes
 from streamseg.regions import Regions
 
 Kind = Literal["instances", "regions"]
@@ -74,13 +75,15 @@ class Network(torch.nn.Module, ABC):
 
     Attributes:
         kind: What it finds.
+        takes_planes: Whether, on a CPU, it makes its input from planes more cheaply than from RGB.
     """
 
     kind: ClassVar[Kind] = "instances"
+    takes_planes: bool = False
 
     @abstractmethod
-    def detect(self, images: Sequence[torch.Tensor], options: DetectOptions) -> Sequence[Answer]:
-        """What is in each image, uint8 [3, H, W] RGB on the network's device; sizes may differ."""
+    def detect(self, images: Sequence[torch.Tensor | Planes], options: DetectOptions) -> Sequence[Answer]:
+        """What is in each image, uint8 [3, H, W] RGB on the network's device, or planes; sizes may differ."""
 
     @abstractmethod
     def resize_input(self, short_side: int, long_side: int) -> None:

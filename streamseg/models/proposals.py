@@ -54,10 +54,12 @@ class Proposer:
     def _anchors(self, batch: ImageList, levels: list[torch.Tensor]) -> list[torch.Tensor]:
         """The anchors of each level, float32 [A, 4]; kept, because one frame follows another of its size."""
         key = (batch.tensors.shape[-2:], levels[0].device)
-        if self._last[0] != key:
+        known, kept = self._last  # read once: another thread may be at a frame of another size
+        if known != key:
             full = [level.new_empty((1, 1, *level.shape[-2:]), dtype=torch.float32) for level in levels]
             one = ImageList(batch.tensors[:1], batch.image_sizes[:1])
             kinds = self.rpn.anchor_generator.num_anchors_per_location()
             counts = [level[0, 0].numel() * kind for level, kind in zip(full, kinds, strict=True)]
-            self._last = (key, list(self.rpn.anchor_generator(one, full)[0].split(counts)))
-        return self._last[1]
+            kept = list(self.rpn.anchor_generator(one, full)[0].split(counts))
+            self._last = (key, kept)
+        return kept

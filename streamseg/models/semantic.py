@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torchvision.transforms import functional as pictures
 
 from streamseg.models.model import DetectOptions, Kind, Model, Network
+from streamseg.planes import Planes
 from streamseg.regions import Regions
 
 LONGEST = 4
@@ -54,7 +55,7 @@ class SemanticNetwork(Network):
         (short_side,) = transforms.resize_size
         self.input_size = (short_side, LONGEST * short_side)
 
-    def detect(self, images: Sequence[torch.Tensor], options: DetectOptions) -> list[LabelMap]:
+    def detect(self, images: Sequence[torch.Tensor | Planes], options: DetectOptions) -> list[LabelMap]:
         """See :class:`streamseg.models.model.Network`."""
         inputs = [self._prepared(image) for image in images]
         together = len({each.shape for each in inputs}) == 1
@@ -69,8 +70,9 @@ class SemanticNetwork(Network):
         """See :class:`streamseg.models.model.Network`."""
         self.input_size = (short_side, long_side)
 
-    def _prepared(self, image: torch.Tensor) -> torch.Tensor:
+    def _prepared(self, image: torch.Tensor | Planes) -> torch.Tensor:
         """What ``transforms`` make of an image, but very long ones become smaller: float32 [3, h, w]."""
+        assert isinstance(image, torch.Tensor), "takes no planes"
         short, long = min(image.shape[-2:]), max(image.shape[-2:])
         short_side, long_side = self.input_size
         if short_side * long > long_side * short:

@@ -27,6 +27,7 @@ from streamseg.models.partial_labels import (
     PartialRoIHeads,
 )
 from streamseg.models.pooling import RowPool
+from streamseg.planes import Planes
 
 LEVELS = ["0", "1", "2"]
 
@@ -164,7 +165,7 @@ def _roi_heads(config: StreetConfig, classes: int) -> PartialRoIHeads:
 
 
 class StreetTransform(GeneralizedRCNNTransform):
-    """torchvision's resize and padding, with antialiasing and on bytes.
+    """torchvision's resize and padding, with antialiasing and on bytes or planes.
 
     torchvision samples a 4K frame at every sixth pixel; the training pictures were averaged. Resizing before the
     conversion to float is also a quarter of the work.
@@ -173,15 +174,15 @@ class StreetTransform(GeneralizedRCNNTransform):
     takes_bytes = True
 
     def forward(
-        self, images: Sequence[torch.Tensor], targets: None = None
+        self, images: Sequence[torch.Tensor | Planes], targets: None = None
     ) -> tuple[ImageList, list[dict[str, torch.Tensor]] | None]:
-        """Maps uint8 images [3, H, W] to one float batch, normalised, zero outside, padded to a multiple of 8."""
+        """Maps planes or uint8 [3, H, W] to one float batch, normalised, zero outside, padded to a multiple of 8."""
         resized = [self._resize_bytes(image) for image in images]
         sizes = [(int(image.shape[0]), int(image.shape[1])) for image in resized]
         height, width = (
             -(-max(sides) // self.size_divisible) * self.size_divisible for sides in zip(*sizes, strict=True)
         )
-        batch = torch.zeros((len(images), height, width, 3), device=images[0].device)
+        batch = torch.zeros((len(images), height, width, 3), device=resized[0].device)
         mean, deviation = (
             torch.tensor(values, device=batch.device) * 255 for values in (self.image_mean, self.image_std)
         )
@@ -191,11 +192,13 @@ class StreetTransform(GeneralizedRCNNTransform):
             torch.sub(image.reshape(rows, -1), mean.repeat(columns), out=line).div_(deviation.repeat(columns))
         return ImageList(batch.permute(0, 3, 1, 2), sizes), targets
 
-    def _resize_bytes(self, image: torch.Tensor) -> torch.Tensor:
-        """A uint8 image [3, H, W] at the network's size, [h, w, 3]."""
+    def _resize_bytes(self, image: torch.Tensor | Planes) -> torch.Tensor:
+        """A picture at the network's size, uint8 or float32 RGB [h, w, 3]."""
         height, width = image.shape[-2:]
         scale = min(self.min_size[0] / min(height, width), self.max_size / max(height, width))
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
+        if isinstance(image, Planes):
+            return torch.from_numpy(_shrunk_planes(image, size, scale))
         if image.device.type == "cpu":
             return torch.from_numpy(_shrunk(image.permute(1, 2, 0).numpy(), size, scale))
         return _interpolated(image, size)
@@ -217,10 +220,25 @@ def _shrunk(image: np.ndarray, size: tuple[int, int], scale: float) -> np.ndarra
     """
     blocks = int(1 / scale)
     if blocks > 1:
-        near = (max(1, image.shape[1] // blocks), max(1, image.shape[0] // blocks))
-        image, how = cv2.resize(image, near, interpolation=cv2.INTER_AREA), cv2.INTER_LINEAR
-    else:
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        image = _resized(image, (max(1, image.shape[0] // blocks), max(1, image.shape[1] // blocks)))
+        return cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
+    return _resized(image, size)
+
+
+def _shrunk_planes(planes: Planes, size: tuple[int, int], scale: float) -> np.ndarray:
+    """The same of planes, uint8 RGB [h, w, 3]: only the few pixels that the network sees are ever converted."""
+    blocks = max(1, int(1 / scale))
+    near = (max(1, planes.height // blocks), max(1, planes.width // blocks)) if scale < 1 else size
+    stacked = cv2.merge([_resized(plane, near) for plane in (planes.y, planes.u, planes.v)])
+    small = cv2.resize(stacked, size[::-1], interpolation=cv2.INTER_LINEAR if blocks > 1 else cv2.INTER_AREA)
+    return cv2.transform(small, planes.to_rgb_matrix())
+
+
+def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """An array at another size (height, width): averaged where it gets smaller, interpolated where larger."""
+    if image.shape[:2] == size:
+        return image
+    how = cv2.INTER_AREA if size[0] < image.shape[0] else cv2.INTER_LINEAR
     return cv2.resize(image, size[::-1], interpolation=how)
 
 

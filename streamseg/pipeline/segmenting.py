@@ -55,7 +55,7 @@ class Segmenting:
                     found: Sequence[Found] = []
                     if batch:
                         with stage.work():
-                            found = self._find([ticket.frame.image for ticket in batch])
+                            found = self._find([ticket.frame.pixels for ticket in batch])
                     self._hand_on(number, list(zip(batch, found, strict=True)), ended)
         finally:
             self._leave()

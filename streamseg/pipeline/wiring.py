@@ -139,11 +139,12 @@ class Plan:
         self._taken = True
         return Pipeline(
             self.sources,
-            segmenter,
+            segmenter.work,
             paint=parts.paint,
             tracks=parts.tracks,
             outlets=parts.outlets,
             batch_size=parts.batch_size,
+            workers=segmenter.workers,
             stride=self.settings.stride,
             max_frames=self.settings.max_frames,
         )

@@ -49,9 +49,8 @@ def _planes(frame: av.VideoFrame) -> Planes | None:
     chroma = (-(-frame.height // 2), -(-frame.width // 2))
     y: np.ndarray
     if frame.format.name in ("yuv420p", "yuvj420p"):
-        y, u, v = (
-            _rows(plane, *size) for plane, size in zip(frame.planes, ((frame.height, frame.width), chroma, chroma))
-        )
+        y = _rows(frame.planes[0], frame.height, frame.width)
+        u, v = (_rows(plane, *chroma) for plane in frame.planes[1:])
     elif frame.format.name == "nv12":
         y = _rows(frame.planes[0], frame.height, frame.width)
         u, v = cv2.split(_rows(frame.planes[1], chroma[0], 2 * chroma[1]).reshape(*chroma, 2))
