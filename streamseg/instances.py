@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -37,6 +37,7 @@ class Instances:
     ids: np.ndarray
     class_names: tuple[str, ...] = ()
     pasting: Pasting = "torchvision"
+    _patches: dict[tuple[int, int], list[mask_ops.Patch]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         count = len(self.boxes)
@@ -74,28 +75,38 @@ class Instances:
     @property
     def names(self) -> list[str]:
         """The class name of each object."""
-        return [self.class_names[label] for label in self.labels]
+        return [self.class_names[label] for label in self.labels.tolist()]
 
     def with_ids(self, ids: np.ndarray) -> Instances:
         """The same objects under new identities (int64 [N])."""
         return replace(self, ids=np.asarray(ids, np.int64))
 
+    def patches(self, height: int, width: int) -> list[mask_ops.Patch]:
+        """Pixels of each object inside its box, clipped to a frame of ``height`` x ``width``.
+
+        Computed on the first call and kept, since the painter and the records both want them. Treat them as read-only.
+        """
+        found = self._patches.get((height, width))
+        if found is None:
+            found = mask_ops.paste_all(self.masks, self.boxes, height, width, self.pasting)
+            self._patches[height, width] = found
+        return found
+
     def pixels(self, index: int, height: int, width: int) -> mask_ops.Patch:
         """Pixels of object ``index`` inside its box, clipped to a frame of ``height`` x ``width``."""
-        return mask_ops.paste(self.masks[index], self.boxes[index], height, width, self.pasting)
+        return self.patches(height, width)[index]
 
     def to_masks(self, height: int, width: int) -> np.ndarray:
         """Full-frame masks, bool [N, height, width]."""
         full = np.zeros((len(self), height, width), bool)
-        for index in range(len(self)):
-            patch = self.pixels(index, height, width)
-            full[index][patch.slices] = patch.pixels
+        for mask, patch in zip(full, self.patches(height, width), strict=True):
+            mask[patch.slices] = patch.pixels
         return full
 
     def to_rle(self, height: int, width: int) -> list[dict[str, Any]]:
         """COCO compressed run lengths: ``{"size": [height, width], "counts": str}`` per object."""
-        return [mask_ops.encode(self.pixels(index, height, width), height, width) for index in range(len(self))]
+        return [mask_ops.encode(patch, height, width) for patch in self.patches(height, width)]
 
     def to_polygons(self, height: int, width: int) -> list[list[np.ndarray]]:
         """Outlines per object: float32 [K, 2] xy arrays, pixels of the frame, outer borders only."""
-        return [mask_ops.outlines(self.pixels(index, height, width)) for index in range(len(self))]
+        return [mask_ops.outlines(patch) for patch in self.patches(height, width)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,11 @@ class Patch:
     y: int
 
     @property
+    def inside(self) -> np.ndarray:
+        """The same pixels as uint8 [h, w], 1 inside and 0 outside, for OpenCV; not a copy."""
+        return self.pixels.view(np.uint8)
+
+    @property
     def slices(self) -> tuple[slice, slice]:
         """Where the patch lies in a full-frame array."""
         height, width = self.pixels.shape
@@ -30,11 +36,26 @@ class Patch:
 
 
 def paste(mask: np.ndarray, box: np.ndarray, height: int, width: int, pasting: str = "torchvision") -> Patch:
-    """Turn the mask of one box into pixels of a frame, computing only what lies inside box and frame.
+    """Turn the mask of one box into pixels of a frame; see :func:`paste_all`.
 
     Args:
         mask: float32 [M, M], probabilities inside the box, 0 to 1.
-        box: [4], xyxy, pixels; may stick out of the frame or have no area.
+        box: [4], xyxy, pixels.
+        height: Rows of the frame.
+        width: Columns of the frame.
+        pasting: Whose pixels.
+    """
+    return paste_all(np.asarray(mask)[None], np.asarray(box)[None], height, width, pasting)[0]
+
+
+def paste_all(
+    masks: np.ndarray, boxes: np.ndarray, height: int, width: int, pasting: str = "torchvision"
+) -> list[Patch]:
+    """Turn the masks of boxes into pixels of a frame, computing only what lies inside box and frame.
+
+    Args:
+        masks: float32 [N, M, M], probabilities inside the boxes, 0 to 1.
+        boxes: [N, 4], xyxy, pixels; may stick out of the frame or have no area.
         height: Rows of the frame.
         width: Columns of the frame.
         pasting: ``"torchvision"`` for the pixels of ``torchvision.models.detection.roi_heads.paste_masks_in_image``
@@ -42,34 +63,38 @@ def paste(mask: np.ndarray, box: np.ndarray, height: int, width: int, pasting: s
             of mmdetection and detectron2 at 0.5 or more (sampled at pixel centres of the real-valued box).
 
     Returns:
-        The part inside the frame; empty where box and frame share no pixel, or where the box is not finite.
+        The part of each inside the frame; empty where box and frame share no pixel, or where the box is not finite.
 
     Raises:
         ValueError: ``pasting`` is neither of the two.
     """
     if pasting not in ("torchvision", "aligned"):
         raise ValueError(f"pasting is 'torchvision' or 'aligned', not {pasting!r}")
-    box = np.asarray(box, np.float32)
-    if not np.isfinite(box).all():
+    masks, boxes = np.asarray(masks, np.float32), np.asarray(boxes, np.float32)
+    if pasting == "aligned":
+        return [_paste_aligned(mask, box, height, width) for mask, box in zip(masks, boxes, strict=True)]
+    count, cells = len(masks), masks.shape[1]
+    padded = np.zeros((count, cells + 2, cells + 2), np.float32)
+    padded[:, 1:-1, 1:-1] = masks
+    with np.errstate(all="ignore"):  # of boxes that are not finite
+        centre, half = (boxes[:, 2:] + boxes[:, :2]) * _HALF, (boxes[:, 2:] - boxes[:, :2]) * _HALF
+        half *= np.float32((cells + 2) / cells)
+        corners = np.concatenate([centre - half, centre + half], axis=1).tolist()
+    return [_paste_truncated(mask, corner, height, width) for mask, corner in zip(padded, corners, strict=True)]
+
+
+def _paste_truncated(mask: np.ndarray, corners: list[float], height: int, width: int) -> Patch:
+    """The pixels of a padded mask in its grown box."""
+    if not all(map(math.isfinite, corners)):
         return _EMPTY
-    mask = np.asarray(mask, np.float32)
-    return (_paste_truncated if pasting == "torchvision" else _paste_aligned)(mask, box, height, width)
-
-
-def _paste_truncated(mask: np.ndarray, box: np.ndarray, height: int, width: int) -> Patch:
-    cells = mask.shape[0]
-    centre, half = (box[2:] + box[:2]) * np.float32(0.5), (box[2:] - box[:2]) * np.float32(0.5)
-    half = half * np.float32((cells + 2) / cells)
     # Whole numbers as Python has them: a box far outside must not wrap around.
-    left, top = (int(v) for v in centre - half)
-    right, bottom = (int(v) + 1 for v in centre + half)
+    left, top, right, bottom = map(int, corners)
+    right, bottom = right + 1, bottom + 1
     x0, x1, y0, y1 = max(left, 0), min(right, width), max(top, 0), min(bottom, height)
     if x0 >= x1 or y0 >= y1:
         return _EMPTY
     window = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
-    padded = np.zeros((cells + 2, cells + 2), np.float32)
-    padded[1:-1, 1:-1] = mask
-    return Patch(_resize_above_half(padded, bottom - top, right - left, window), x0, y0)
+    return Patch(_resize_above_half(mask, bottom - top, right - left, window), x0, y0)
 
 
 def _resize_above_half(mask: np.ndarray, rows: int, columns: int, window: tuple[slice, slice]) -> np.ndarray:
@@ -81,18 +106,19 @@ def _resize_above_half(mask: np.ndarray, rows: int, columns: int, window: tuple[
     """
     import cv2
 
-    down, across = (np.arange(part.start, part.stop) for part in window)
-    if rows * columns <= 2 * len(down) * len(across):
+    down, across = window
+    if rows * columns <= 2 * (down.stop - down.start) * (across.stop - across.start):
         values = cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_LINEAR)[window]
     else:
-        values = _sample(mask, rows, columns, down[:, None], across)
-    above = values > _HALF
-    doubtful = cv2.inRange(values, 0.5 - _OPENCV_ROUNDING, 0.5 + _OPENCV_ROUNDING)
-    if not cv2.countNonZero(doubtful):
+        y, x = (np.arange(part.start, part.stop) for part in window)
+        values = _sample(mask, rows, columns, y[:, None], x)
+    above, surely = values > _LOW, values > _HIGH
+    if cv2.countNonZero(above.view(np.uint8)) == cv2.countNonZero(surely.view(np.uint8)):
         return above
-    y, x = np.nonzero(doubtful)
-    again = _sample(mask, rows, columns, down[y], across[x])
-    above[y, x] = again > _HALF
+    doubtful = np.flatnonzero(above != surely)
+    y, x = np.divmod(doubtful, above.shape[1])
+    again = _sample(mask, rows, columns, y + down.start, x + across.start)
+    above.reshape(-1)[doubtful] = again > _HALF
     if (np.abs(again - _HALF) > _TORCH_ROUNDING).all() or rows * columns > _LARGEST_RESIZED:
         return above
     import torch
@@ -123,6 +149,8 @@ def _taps(count: int, cells: int, at: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _paste_aligned(mask: np.ndarray, box: np.ndarray, height: int, width: int) -> Patch:
+    if not np.isfinite(box).all():
+        return _EMPTY
     across, x = _centres_inside(box[0], box[2], width, mask.shape[1])
     down, y = _centres_inside(box[1], box[3], height, mask.shape[0])
     if not len(across) or not len(down):
@@ -149,21 +177,27 @@ def encode(patch: Patch, height: int, width: int) -> dict[str, Any]:
     Returns:
         ``{"size": [height, width], "counts": str}``, the text that pycocotools makes from the full mask.
     """
+    import cv2
     from pycocotools import mask as coco
 
-    rows, columns = patch.pixels.shape
-    framed = np.zeros((columns, rows + 2), bool)
-    framed[:, 1:-1] = patch.pixels.T
-    # COCO counts down the columns. Every column of the patch starts and ends with background, so edges come in pairs.
-    column, row = np.nonzero(framed[:, 1:] != framed[:, :-1])
-    edges = (column + patch.x) * height + row + patch.y
-    # A run that reaches the bottom goes on in the next column if that one starts at the top: two edges at one place.
-    same = np.flatnonzero(edges[1:] == edges[:-1])
-    edges = np.delete(edges, np.concatenate([same, same + 1]))
-    counts = np.diff(edges, prepend=0, append=height * width).tolist()
+    size, edges = [int(height), int(width)], np.zeros(0, np.intp)
+    if patch.pixels.size:
+        # COCO counts down the columns. Every column of the patch starts and ends with background, so edges come in
+        # pairs.
+        framed = cv2.transpose(cv2.copyMakeBorder(patch.inside, 1, 1, 0, 0, cv2.BORDER_CONSTANT, value=0))
+        places = framed.shape[1] - 1
+        edges = np.flatnonzero(framed[:, 1:] != framed[:, :-1])
+        edges += edges // places * (height - places) + patch.x * height + patch.y
+        if places > height:
+            # A run that reaches the bottom goes on in the next column if that one starts at the top: two edges at one
+            # place.
+            same = np.flatnonzero(edges[1:] == edges[:-1])
+            edges = np.delete(edges, np.concatenate([same, same + 1]))
+    bounds = np.zeros(len(edges) + 2, np.intp)
+    bounds[1:-1], bounds[-1] = edges, height * width
+    counts = bounds[1:] - bounds[:-1]
     if len(counts) > 1 and counts[-1] == 0:  # the mask ends with the frame: COCO has no empty run there
-        counts.pop()
-    size = [int(height), int(width)]
+        counts = counts[:-1]
     packed = coco.frPyObjects({"size": size, "counts": counts}, *size)
     return {"size": size, "counts": packed["counts"].decode("ascii")}
 
@@ -184,13 +218,13 @@ def outlines(patch: Patch) -> list[np.ndarray]:
 
     if not patch.pixels.any():
         return []
-    pixels = np.ascontiguousarray(patch.pixels).view(np.uint8)
-    found, _ = cv2.findContours(pixels, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(patch.x, patch.y))
+    found, _ = cv2.findContours(patch.inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=(patch.x, patch.y))
     return [points.reshape(-1, 2).astype(np.float32) for points in found]
 
 
 _EMPTY = Patch(np.zeros((0, 0), bool), 0, 0)
 _HALF = np.float32(0.5)
-_OPENCV_ROUNDING = 2e-5  # more than float32 leaves open between two ways to sample a mask of some 30 cells
+_OPENCV_ROUNDING = np.float32(2e-5)  # more than float32 leaves open between two ways to sample a mask of some 30 cells
+_LOW, _HIGH = _HALF - _OPENCV_ROUNDING, _HALF + _OPENCV_ROUNDING
 _TORCH_ROUNDING = 3e-6  # the same where only the order of operations, or fused ones, may differ
 _LARGEST_RESIZED = 1 << 26  # pixels (256 MB) beyond which a tie may fall either way rather than cost the memory

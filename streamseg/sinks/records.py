@@ -37,19 +37,27 @@ def record(result: Result, *, with_source: bool = False) -> dict[str, Any]:
     to 1) and its ``mask``. ``instances`` is then there and empty, for programs that read objects from any record.
     """
     frame, found = result.frame, result.instances
-    masks = found.to_rle(frame.height, frame.width)
     line: dict[str, Any] = {"frame": frame.index, "pts": round(frame.seconds, 6)}
     if with_source:
         line["source"] = frame.source
+    # Python's own numbers, and its rounding, which is that of the decimal digits that are written.
+    rows = zip(
+        found.ids.tolist(),
+        found.names,
+        found.scores.tolist(),
+        found.boxes.tolist(),
+        found.to_rle(frame.height, frame.width),
+        strict=True,
+    )
     line["instances"] = [
         {
-            "id": int(found.ids[place]),
+            "id": identity,
             "label": label,
-            "score": round(float(found.scores[place]), 4),
-            "box": [round(float(side), 2) for side in found.boxes[place]],
-            "mask": masks[place],
+            "score": round(score, 4),
+            "box": [round(side, 2) for side in box],
+            "mask": mask,
         }
-        for place, label in enumerate(found.names)
+        for identity, label, score, box, mask in rows
     ]
     if result.regions is not None:
         line["regions"] = _regions(result.regions)
