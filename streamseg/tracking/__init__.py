@@ -33,13 +33,34 @@ class Tracker(Protocol):
         """
         ...
 
+    def carry(self, seconds: float, size: tuple[int, int]) -> Instances:
+        """Tell where the objects are in a frame in which nobody looks for them; the tracker stays as it is.
+
+        Args:
+            seconds: Presentation time of that frame, not before the last update's.
+            size: Height and width of the frame, pixels.
+
+        Returns:
+            What the last update returned, with boxes moved to that time, clipped to the frame; those that have left
+            it are missing. Masks move with their boxes. Nothing where there has been no update.
+        """
+        ...
+
 
 class NoTracker:
-    """Every object of every frame is new: all identities are 0."""
+    """Every object of every frame is new: all identities are 0, and nothing moves."""
+
+    def __init__(self) -> None:
+        self._shown = Instances.empty()
 
     def update(self, instances: Instances, seconds: float, size: tuple[int, int]) -> Instances:
         """The same detections without identities (see ``Tracker.update``)."""
-        return instances.with_ids(np.zeros(len(instances), np.int64))
+        self._shown = instances.with_ids(np.zeros(len(instances), np.int64))
+        return self._shown
+
+    def carry(self, seconds: float, size: tuple[int, int]) -> Instances:
+        """The same detections where they were (see ``Tracker.carry``)."""
+        return self._shown
 
 
 def make_tracker(

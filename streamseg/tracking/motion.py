@@ -50,8 +50,7 @@ class Motion:
     @property
     def boxes(self) -> np.ndarray:
         """Where the objects are expected now: float64 [N, 4], xyxy, pixels."""
-        centre, half = self._mean[0, :, :2], np.exp(self._mean[0, :, 2:]) / 2
-        return np.concatenate([centre - half, centre + half], axis=1)
+        return _boxes(self._mean[0])
 
     @property
     def spread(self) -> np.ndarray:
@@ -70,8 +69,7 @@ class Motion:
         if seconds <= 0 or not len(self):
             return
         drive = self._scaled(self._mean[0], self._noise.swerve, self._noise.surge)
-        left = np.exp(-seconds / self._noise.coast)
-        reach = self._noise.coast * (1 - left)  # seconds that a fading velocity is worth
+        left, reach = self._fading(seconds)
         variance, covariance, velocity = self._cov
         self._cov = np.stack(
             [
@@ -82,6 +80,24 @@ class Motion:
         )
         self._mean[0] += reach * self._mean[1]
         self._mean[1] *= left
+
+    def carried(self, rows: np.ndarray, boxes: np.ndarray, seconds: float) -> np.ndarray:
+        """Where things that are at ``boxes`` now and move like tracks will be; changes nothing.
+
+        Args:
+            rows: int [K], which tracks.
+            boxes: float [K, 4], xyxy, pixels.
+            seconds: From now, 0 or more.
+
+        Returns:
+            float64 [K, 4], xyxy, pixels.
+        """
+        return _boxes(_coordinates(boxes) + self._fading(seconds)[1] * self._mean[1, rows])
+
+    def _fading(self, seconds: float) -> tuple[float, float]:
+        """What is left of a velocity after ``seconds``, and how many seconds it has been worth until then."""
+        left = float(np.exp(-seconds / self._noise.coast))
+        return left, self._noise.coast * (1 - left)
 
     def correct(self, rows: np.ndarray, boxes: np.ndarray, doubt: np.ndarray) -> None:
         """Take in what was detected.
@@ -123,3 +139,9 @@ def _coordinates(boxes: np.ndarray) -> np.ndarray:
     boxes = np.asarray(boxes, np.float64)
     extent = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)  # a box without area has no logarithm
     return np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, np.log(extent)], axis=1)
+
+
+def _boxes(values: np.ndarray) -> np.ndarray:
+    """What ``_coordinates`` gave, as boxes again."""
+    centre, half = values[:, :2], np.exp(values[:, 2:]) / 2
+    return np.concatenate([centre - half, centre + half], axis=1)

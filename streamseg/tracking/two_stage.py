@@ -59,7 +59,8 @@ class TwoStageTracker:
 
     What ``update`` returns, in the order of the input: every detection of a believed track, with its identity and the
     track's label (the vote of its life), however low its score; and every other detection from ``high_score`` on,
-    with identity 0. Boxes, scores and masks are the detector's own.
+    with identity 0. Boxes, scores and masks are the detector's own. ``carry`` moves each of them by what its track has
+    moved since then, for as long as an object may be out of sight, or until twice the time between updates is over.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -68,6 +69,9 @@ class TwoStageTracker:
     _tracks: Tracks = field(init=False, default_factory=Tracks.none)
     _last_id: int = field(init=False, default=0)
     _now: float = field(init=False, default=-np.inf)
+    _pace: float = field(init=False, default=np.inf)  # seconds between the last two updates
+    _shown: Instances = field(init=False, default_factory=Instances.empty)  # what the last update returned
+    _rows: np.ndarray = field(init=False, default_factory=lambda: np.zeros(0, int))  # their tracks, -1 for none
 
     def __post_init__(self) -> None:
         self._motion = Motion(self.noise)
@@ -75,7 +79,7 @@ class TwoStageTracker:
     def update(self, instances: Instances, seconds: float, size: tuple[int, int]) -> Instances:
         """Give the objects of the next frame their identities (see ``streamseg.tracking.Tracker.update``)."""
         first, elapsed = self._now == -np.inf, seconds - self._now
-        self._now = max(seconds, self._now)
+        self._now, self._pace = max(seconds, self._now), elapsed
         order = _canonical_order(instances)
         found = instances[order]
         shapes = Shapes.of(found.boxes, found.masks > 0.5)
@@ -84,7 +88,20 @@ class TwoStageTracker:
         chosen = self._match(found, shapes)
         self._take_in(found, shapes, chosen)
         self._give_birth(found, shapes, chosen, at_once=first)
-        return self._result(instances, order, chosen)
+        self._shown, self._rows = self._result(instances, order, chosen)
+        return self._shown
+
+    def carry(self, seconds: float, size: tuple[int, int]) -> Instances:
+        """What the last update returned, moved on (see ``streamseg.tracking.Tracker.carry``)."""
+        elapsed, moving = max(0.0, seconds - self._now), self._rows >= 0
+        boxes = self._shown.boxes.copy()
+        boxes[moving] = self._motion.carried(self._rows[moving], boxes[moving], elapsed)
+        boxes[:, 0::2] = boxes[:, 0::2].clip(0, size[1])
+        boxes[:, 1::2] = boxes[:, 1::2].clip(0, size[0])
+        inside = (boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1)
+        if elapsed > max(self.rules.lost_seconds, 2 * self._pace):
+            inside[:] = False
+        return replace(self._shown, boxes=boxes)[inside]
 
     def _match(self, found: Instances, shapes: Shapes) -> np.ndarray:
         """The track of each detection, int [N], -1 for none."""
@@ -185,14 +202,17 @@ class TwoStageTracker:
         self._last_id += count
         return np.arange(self._last_id - count, self._last_id) + 1
 
-    def _result(self, instances: Instances, order: np.ndarray, chosen: np.ndarray) -> Instances:
+    def _result(self, instances: Instances, order: np.ndarray, chosen: np.ndarray) -> tuple[Instances, np.ndarray]:
+        """The detections worth showing, and the track of each, int [K], -1 for none."""
         ids, labels = np.zeros(len(instances), np.int64), instances.labels.copy()
         rows, places = chosen[chosen >= 0], order[chosen >= 0]
         ids[places] = self._tracks.ids[rows]
         known = ids[places] > 0
         labels[places[known]] = self._tracks.labels[rows[known]]
         kept = (ids > 0) | (instances.scores >= self.rules.high_score)
-        return replace(instances, ids=ids, labels=labels)[kept]
+        tracks = np.full(len(instances), -1)
+        tracks[order] = chosen
+        return replace(instances, ids=ids, labels=labels)[kept], tracks[kept]
 
 
 def _canonical_order(instances: Instances) -> np.ndarray:
