@@ -105,3 +105,26 @@ FULL_CHROMA_ACCURATE_BILINEAR = 0x2002 | 0x40000
 def as_rgb(picture: Picture) -> np.ndarray:
     """The picture as uint8 [H, W, 3] RGB; an array is handed back as it is."""
     return picture.to_rgb() if isinstance(picture, Planes) else picture
+
+
+def packed_size(picture: Picture) -> int:
+    """Bytes of a picture."""
+    arrays = (picture.y, picture.u, picture.v) if isinstance(picture, Planes) else (picture,)
+    return sum(array.size for array in arrays)
+
+
+def pack(picture: Picture, row: np.ndarray) -> None:
+    """Write a picture's bytes one after the other (its planes y, u, v) into ``row``, uint8 [packed_size]."""
+    at = 0
+    for array in (picture.y, picture.u, picture.v) if isinstance(picture, Planes) else (picture,):
+        row[at : at + array.size].reshape(array.shape)[...] = array
+        at += array.size
+
+
+def unpack(row: np.ndarray, like: Picture) -> Picture:
+    """The picture of the kind and size of ``like`` whose bytes lie in ``row``, which it goes on using."""
+    if not isinstance(like, Planes):
+        return row.reshape(like.shape)
+    ends = np.cumsum([like.y.size, like.u.size])
+    y, u, v = (part.reshape(plane.shape) for part, plane in zip(np.split(row, ends), (like.y, like.u, like.v), strict=True))
+    return Planes(y, u, v, like.matrix, like.full_range)

@@ -18,7 +18,8 @@ from streamseg.result import Found
 MOST_WORKERS = 4
 LARGE = 20_000_000  # parameters from which a network fills the cores by itself, and two at once hold gigabytes
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.bfloat16}
+"""What the network computes in; of int8, what surrounds the integers."""
 
 
 def choose_device(device: str) -> torch.device:
@@ -38,28 +39,47 @@ def choose_device(device: str) -> torch.device:
     return chosen
 
 
-def choose_precision(precision: str, device: torch.device) -> tuple[torch.dtype, str]:
-    """The number format of the network and why: ``auto`` is fp16 on CUDA, bf16 on CPUs that have it, else fp32.
+def choose_precision(precision: str, device: torch.device, has_bytes: bool = False) -> tuple[str, str]:
+    """The number format of the network and why.
+
+    ``auto`` is fp16 on CUDA; on CPUs int8 where CPU and network have it, else bf16 where the CPU has it, else fp32.
+
+    Args:
+        precision: ``auto`` or one of ``PRECISIONS``.
+        device: Where the network runs.
+        has_bytes: Whether the network can work in 8-bit integers.
 
     Raises:
         UserError: Unknown, or not possible on the device.
     """
+    cpu = device.type == "cpu"
     if precision == "auto":
         if device.type == "cuda":
-            return torch.float16, "fp16 as on any CUDA device"
-        if device.type == "cpu" and cpu_has_bf16():
-            return torch.bfloat16, "bf16 because this CPU has instructions for it"
-        return torch.float32, "fp32 because this device has no faster format"
+            return "fp16", "fp16 as on any CUDA device"
+        if cpu and has_bytes and cpu_has_int8():
+            return "int8", "int8 because this CPU has instructions for it"
+        if cpu and cpu_has_bf16():
+            return "bf16", "bf16 because this CPU has instructions for it"
+        return "fp32", "fp32 because this device has no faster format"
     if precision not in PRECISIONS:
         raise UserError(f"no precision {precision!r}; known are auto, {', '.join(PRECISIONS)}")
-    if precision == "fp16" and device.type == "cpu":
+    if precision == "fp16" and cpu:
         raise UserError("precision fp16 needs a GPU; on a CPU use auto, bf16 or fp32")
-    return PRECISIONS[precision], f"{precision} as asked for"
+    if precision == "int8" and not (cpu and has_bytes):
+        raise UserError("precision int8 is for street models that streamseg trained, on a CPU; use auto")
+    if precision == "int8" and not cpu_has_int8():
+        raise UserError("precision int8 needs a CPU with VNNI instructions, which this one lacks; use auto")
+    return precision, f"{precision} as asked for"
 
 
 def cpu_has_bf16() -> bool:
     """Whether the CPU multiplies bfloat16 in hardware (AVX-512 BF16 or AMX)."""
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def cpu_has_int8() -> bool:
+    """Whether the CPU multiplies bytes in hardware (VNNI), and this torch has the operators that do."""
+    return bool(torch.cpu._is_vnni_supported()) and hasattr(torch.ops.onednn, "qconv2d_pointwise")
 
 
 class Segmenter:
@@ -68,7 +88,7 @@ class Segmenter:
     Args:
         model: From :func:`streamseg.models.load_model`.
         device: ``auto``, or a device as torch names it.
-        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
+        precision: ``auto``, ``fp32``, ``bf16``, ``fp16`` or ``int8``.
         score_threshold: Least score of an object, 0 to 1; regions have no scores.
         max_detections: Most objects per frame, best first; of regions there are no more than classes.
         classes: Names of the wanted classes; None for all.
@@ -76,6 +96,8 @@ class Segmenter:
             the model's own.
 
     Attributes:
+        number_format: The key of ``PRECISIONS`` that was chosen.
+        precision: torch's type of what is not in integers.
         workers: How many threads should call ``work`` at once to get the most out of the device.
 
     Raises:
@@ -93,12 +115,16 @@ class Segmenter:
         input_size: int | None = None,
     ) -> None:
         self.device = choose_device(device)
-        self.precision, why = choose_precision(precision, self.device)
+        self.number_format, why = choose_precision(precision, self.device, model.network.has_bytes)
+        self.precision = PRECISIONS[self.number_format]
         self.options = DetectOptions(score_threshold, max_detections, _labels(model, classes))
         self.model = model
         self.class_names = model.class_names
         # A copy of its own, so that one model serves several segmenters.
-        self._network = _in_precision(copy.deepcopy(model.network).to(self.device), self.precision)
+        network = copy.deepcopy(model.network).to(self.device)
+        if self.number_format == "int8":
+            network.use_bytes()
+        self._network = _in_precision(network, self.precision)
         if input_size is not None:
             own_short, own_long = model.input_size
             self._network.resize_input(input_size, round(own_long * input_size / own_short))

@@ -102,7 +102,7 @@ class Settings:
         "auto",
         "Model",
         "Number format of the model; auto: the fastest that is safe on the device.",
-        choices=("auto", "fp32", "bf16", "fp16"),
+        choices=("auto", "fp32", "bf16", "fp16", "int8"),
     )
     batch_size: int | None = setting(
         None,

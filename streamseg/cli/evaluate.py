@@ -114,7 +114,7 @@ def _data(args: argparse.Namespace) -> int:
         print(f"streamseg: the model does not know {unknown}: what is there of it counts as missed", file=sys.stderr)
     if predictions is not None:
         write_whole(predictions, json.dumps(report.results))
-    where = {"device": device, "precision": str(segmenter.precision).removeprefix("torch.")}
+    where = {"device": device, "precision": segmenter.number_format}
     if page is not None:
         write_page(page, f"{model.name} on {args.data.name} ({', '.join(where.values())})", report, data)
     if args.json:

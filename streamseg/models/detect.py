@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
@@ -15,6 +15,9 @@ from streamseg.models.model import Detections, DetectOptions, Network
 from streamseg.models.pooling import RowPool
 from streamseg.models.proposals import Proposer
 from streamseg.planes import Planes
+
+Ranges = Mapping[str, tuple[float, float]]
+"""Least and greatest value seen at each point of a network, by the point's name."""
 
 MIN_BOX_SIDE = 1e-2
 
@@ -29,11 +32,13 @@ class MaskRCNNDetector(Network):
 
     Args:
         rcnn: With RPN, box head and mask head; labels from 1, background 0.
+        ranges: Of a street network's values, see :mod:`streamseg.models.int8`; None where they are not known.
     """
 
-    def __init__(self, rcnn: GeneralizedRCNN) -> None:
+    def __init__(self, rcnn: GeneralizedRCNN, ranges: Ranges | None = None) -> None:
         super().__init__()
         self.rcnn = rcnn
+        self.ranges = ranges
         self._propose = Proposer(rcnn.rpn)
         self._box_pool = RowPool.like(rcnn.roi_heads.box_roi_pool)
         self._mask_pool = RowPool.like(rcnn.roi_heads.mask_roi_pool)
@@ -60,6 +65,28 @@ class MaskRCNNDetector(Network):
             Detections(resize_boxes(boxes, inner, outer), scores, labels - 1, mask)
             for (boxes, scores, labels), mask, inner, outer in zip(found, masks, batch.image_sizes, sizes, strict=True)
         ]
+
+    @property
+    def has_bytes(self) -> bool:
+        """See :class:`streamseg.models.model.Network`."""
+        return self.ranges is not None
+
+    def use_bytes(self) -> None:
+        """See :class:`streamseg.models.model.Network`."""
+        from streamseg.models.int8 import use_bytes
+
+        assert self.ranges is not None
+        use_bytes(self.rcnn, self.ranges)
+
+    def fixed(self, like: Picture, options: DetectOptions) -> Callable[[torch.Tensor], FixedDetections] | None:
+        """See :class:`streamseg.models.model.Network`."""
+        device = next(self.parameters()).device
+        if device.type == "cuda" and not has_triton():
+            return None
+        outer = (int(like.shape[0]), int(like.shape[1]))
+        to_rgb, prepare = ToRGB(like, device), Prepare(self.rcnn.transform, outer, device)
+        detector = FixedDetector(self.rcnn, self._box_pool, self._mask_pool, prepare.inner, outer, options)
+        return lambda packed: detector(prepare(to_rgb(packed)))
 
     def resize_input(self, short_side: int, long_side: int) -> None:
         """See :class:`streamseg.models.model.Network`."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
 import torch
 
 from streamseg.instances import Instances, Pasting
-from streamseg.planes import Planes
+from streamseg.planes import Picture, Planes
 from streamseg.regions import Regions
+
+if TYPE_CHECKING:
+    from streamseg.models.fixed import FixedDetections
 
 Kind = Literal["instances", "regions"]
 """What a model finds: objects, each with its mask, or the class of every pixel."""
@@ -84,6 +87,22 @@ class Network(torch.nn.Module, ABC):
     @abstractmethod
     def detect(self, images: Sequence[torch.Tensor | Planes], options: DetectOptions) -> Sequence[Answer]:
         """What is in each image, uint8 [3, H, W] RGB on the network's device, or planes; sizes may differ."""
+
+    @property
+    def has_bytes(self) -> bool:
+        """Whether it can work in 8-bit integers, on a CPU that can."""
+        return False
+
+    def use_bytes(self) -> None:
+        """Works in 8-bit integers from now on, with bfloat16 around them; only where ``has_bytes``."""
+        raise NotImplementedError
+
+    def fixed(self, like: Picture, options: DetectOptions) -> Callable[[torch.Tensor], FixedDetections] | None:
+        """The way of pictures like one through the network in tensors of fixed shapes; None where there is none.
+
+        It maps packed pictures, uint8 [B, bytes] on the network's device, to what is in them.
+        """
+        return None
 
     @abstractmethod
     def resize_input(self, short_side: int, long_side: int) -> None:

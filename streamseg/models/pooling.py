@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.ops import MultiScaleRoIAlign
 
+from streamseg.models.scale import Scale
+
 
 class RowPool(MultiScaleRoIAlign):
     """torchvision's ``MultiScaleRoIAlign``, faster on a CPU.
@@ -19,7 +21,12 @@ class RowPool(MultiScaleRoIAlign):
     level by level: forward takes 6 times as long for 150 regions, with backward 3 times.
 
     Args and results are torchvision's, up to rounding; on other devices its own kernels do the work.
+
+    Attributes:
+        scale: What the bytes of the feature maps stand for; None where these are real numbers.
     """
+
+    scale: Scale | None = None
 
     @classmethod
     def like(cls, pool: nn.Module) -> nn.Module:
@@ -48,7 +55,8 @@ class RowPool(MultiScaleRoIAlign):
         if maps[0].device.type != "cpu" or self.sampling_ratio < 1:
             return super().forward(x, boxes, image_shapes)
         channels = maps[0].shape[1]
-        table = torch.cat([level.permute(0, 2, 3, 1).reshape(-1, channels).float() for level in maps])
+        table = torch.cat([level.permute(0, 2, 3, 1).reshape(-1, channels) for level in maps])
+        table = table.float() if self.scale is None else self.scale.to_real(table)
         sizes = torch.tensor([level.shape[-2:] for level in maps])
         strides = _strides(maps, image_shapes)
         regions = torch.cat(boxes).float()

@@ -120,7 +120,7 @@ def _load_street(name: str, checkpoint: Checkpoint | None, class_names: Sequence
     network = StreetMaskRCNN(config, len(names))
     load_into(network, checkpoint, optional=("semantic.",))
     fold_norms(network.eval())
-    detector = MaskRCNNDetector(network).eval()
+    detector = MaskRCNNDetector(network, checkpoint.metadata.get("ranges")).eval()
     return Model(name, detector, names, origin, reason, input_size=(config.short_side, config.long_side))
 
 

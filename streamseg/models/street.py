@@ -27,6 +27,7 @@ from streamseg.models.partial_labels import (
     PartialRoIHeads,
 )
 from streamseg.models.pooling import RowPool
+from streamseg.models.scale import Scale
 from streamseg.planes import Planes
 
 LEVELS = ["0", "1", "2"]
@@ -169,20 +170,30 @@ class StreetTransform(GeneralizedRCNNTransform):
 
     torchvision samples a 4K frame at every sixth pixel; the training pictures were averaged. Resizing before the
     conversion to float is also a quarter of the work.
+
+    Attributes:
+        scale: Gives bytes in this scale instead of float32, on a CPU; None for float32.
     """
 
     takes_bytes = True
+    scale: Scale | None = None
 
     def forward(
         self, images: Sequence[torch.Tensor | Planes], targets: None = None
     ) -> tuple[ImageList, list[dict[str, torch.Tensor]] | None]:
-        """Maps planes or uint8 [3, H, W] to one float batch, normalised, zero outside, padded to a multiple of 8."""
+        """Maps planes or uint8 [3, H, W] to one batch, normalised, zero outside, padded to a multiple of 8."""
         resized = [self._resize_bytes(image) for image in images]
         sizes = [(int(image.shape[0]), int(image.shape[1])) for image in resized]
         height, width = (
             -(-max(sides) // self.size_divisible) * self.size_divisible for sides in zip(*sizes, strict=True)
         )
-        batch = torch.zeros((len(images), height, width, 3), device=resized[0].device)
+        shape = (len(images), height, width, 3)
+        if self.scale is not None:
+            batch = torch.full(shape, self.scale.zero, dtype=torch.uint8)
+            for image, place, (rows, columns) in zip(resized, batch, sizes, strict=True):
+                place[:rows, :columns] = torch.from_numpy(cv2.LUT(image.numpy(), self._bytes(self.scale)))
+            return ImageList(batch.permute(0, 3, 1, 2), sizes), targets
+        batch = torch.zeros(shape, device=resized[0].device)
         mean, deviation = (
             torch.tensor(values, device=batch.device) * 255 for values in (self.image_mean, self.image_std)
         )
@@ -191,6 +202,20 @@ class StreetTransform(GeneralizedRCNNTransform):
             line = place.view(height, -1)[:rows, : 3 * columns]
             torch.sub(image.reshape(rows, -1), mean.repeat(columns), out=line).div_(deviation.repeat(columns))
         return ImageList(batch.permute(0, 3, 1, 2), sizes), targets
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Least and greatest value of a normalised picture."""
+        pairs = list(zip(self.image_mean, self.image_std, strict=True))
+        return min(-mean / deviation for mean, deviation in pairs), max(
+            (1 - mean) / deviation for mean, deviation in pairs
+        )
+
+    def _bytes(self, scale: Scale) -> np.ndarray:
+        """For each level of each colour the byte of its normalised value, uint8 [1, 256, 3]."""
+        levels = torch.arange(256)[:, None] / 255
+        normalised = (levels - torch.tensor(self.image_mean)) / torch.tensor(self.image_std)
+        return scale.to_bytes(normalised)[None].numpy()
 
     def _resize_bytes(self, image: torch.Tensor | Planes) -> torch.Tensor:
         """A picture at the network's size, uint8 or float32 RGB [h, w, 3]."""

@@ -20,7 +20,7 @@ from streamseg.training.coco import CocoData
 from streamseg.training.config import TrainConfig
 from streamseg.training.journal import Journal
 from streamseg.training.losses import compute_losses
-from streamseg.training.networks import norm_epsilon, train_mode, write_network
+from streamseg.training.networks import norm_epsilon, train_mode, value_ranges, write_network
 from streamseg.training.optimisation import make_average, make_optimizer, training_precision
 from streamseg.training.processes import Processes
 from streamseg.training.schedule import learning_rate
@@ -180,7 +180,9 @@ class Trainer:
             return
         averaged = self.average.module
         assert isinstance(averaged, GeneralizedRCNN)
-        told = {"steps": self.step, "recipe": self.config.to_dict()}
+        told: dict[str, Any] = {"steps": self.step, "recipe": self.config.to_dict()}
+        if ranges := value_ranges(averaged, self.data):
+            told["ranges"] = ranges
         write_network(self.folder / RESULT, averaged, self.model, self.class_names, told)
         state = {
             "recipe": self.config.to_dict(),

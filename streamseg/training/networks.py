@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
 from streamseg.models import torchvision_zoo
 from streamseg.models.checkpoint import write_checkpoint
+from streamseg.models.folding import fold_norms
+from streamseg.models.int8 import measure
 from streamseg.models.partial_labels import (
     FullPrecisionAnchors,
     FullPrecisionHead,
@@ -19,7 +22,10 @@ from streamseg.models.partial_labels import (
 )
 from streamseg.models.street import StreetConfig, StreetMaskRCNN
 from streamseg.sinks.staging import cannot_write
+from streamseg.training.coco import CocoData
 from streamseg.training.config import STREET
+
+_WATCHED = 32  # most pictures of a data set on which the ranges of values are measured
 
 # The backbone's layers from the last to the first, as torchvision counts what is trainable.
 STREET_LAYERS = ("stages.3.", "stages.2.", "stages.1.", "stages.0.", "stem.")
@@ -88,6 +94,20 @@ def train_mode(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d) and not module.weight.requires_grad:
             module.eval()
+
+
+def value_ranges(network: GeneralizedRCNN, data: Sequence[CocoData]) -> dict[str, tuple[float, float]] | None:
+    """What a street network needs to work in 8-bit integers; None for others, and for one that finds nothing yet.
+
+    Args:
+        network: Of ``build_network``; not changed.
+        data: What it was trained on; some dozen pictures of each are looked at.
+    """
+    if not isinstance(network, StreetMaskRCNN):
+        return None
+    folded = copy.deepcopy(network).cpu().float().eval()
+    fold_norms(folded)
+    return measure(folded, (each.image(i) for each in data for i in range(0, len(each), -(-len(each) // _WATCHED))))
 
 
 def write_network(path: Path, network: GeneralizedRCNN, model: str, class_names: Sequence[str], told: Any) -> None:
