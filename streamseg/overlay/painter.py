@@ -8,6 +8,7 @@ import numpy as np
 
 from streamseg.frame import Frame
 from streamseg.instances import Instances
+from streamseg.masks import Patch
 from streamseg.overlay import regions as region_ops
 from streamseg.overlay.canvas import Canvas
 from streamseg.overlay.palette import SHADE, Colour, colour_of
@@ -77,8 +78,10 @@ class Painter:
         order = np.argsort(-(boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), kind="stable").tolist()
         identified = zip(instances.ids.tolist(), instances.labels.tolist(), strict=True)
         colours = [colour_of(identity, label) for identity, label in identified]
+        shapes = self.mask_opacity > 0 or self.show_outlines
+        patches = instances.patches(canvas.height, canvas.width) if shapes else [None] * len(instances)
         for index in order:
-            self._paint_shape(canvas, instances, index, colours[index], line)
+            self._paint_shape(canvas, patches[index], boxes[index], colours[index], line)
         lettering, layout = Lettering.for_height(canvas.height), Layout(canvas.height, canvas.width)
         for index in order:
             text = self._text(instances, index, lettering)
@@ -86,17 +89,14 @@ class Painter:
                 corner = layout.place(boxes[index], lettering.plate(text))
                 lettering.write(canvas, text, corner, colours[index])
 
-    def _paint_shape(self, canvas: Canvas, instances: Instances, index: int, colour: Colour, line: int) -> None:
-        height, width = canvas.height, canvas.width
-        if self.mask_opacity > 0 or self.show_outlines:
-            patch = instances.pixels(index, height, width)
-            if patch.pixels.any():
-                inside = np.ascontiguousarray(patch.pixels).view(np.uint8)
-                canvas.tint(patch.x, patch.y, inside, colour, self.mask_opacity)
-                if self.show_outlines:
-                    canvas.outline(patch.x, patch.y, inside, colour, line)
+    def _paint_shape(self, canvas: Canvas, patch: Patch | None, box: np.ndarray, colour: Colour, line: int) -> None:
+        if patch is not None and patch.pixels.size:
+            canvas.tint(patch.x, patch.y, patch.inside, colour, self.mask_opacity)
+            if self.show_outlines:
+                canvas.outline(patch.x, patch.y, patch.inside, colour, line)
         if self.show_boxes:
-            x0, y0, x1, y1 = np.round(np.clip(instances.boxes[index], -height - width, 2 * (height + width))).tolist()
+            height, width = canvas.height, canvas.width
+            x0, y0, x1, y1 = np.round(np.clip(box, -height - width, 2 * (height + width))).tolist()
             corners = int(x0), int(y0), int(x1) - 1, int(y1) - 1
             canvas.rectangle(*corners, SHADE, line + 2)
             canvas.rectangle(*corners, colour, line)
