@@ -39,14 +39,15 @@ class Settings:
     stride: int = setting(
         1,
         "Input",
-        "Process every n-th frame; those between are decoded, not processed, not written.",
+        "The model sees every n-th frame only; tracking tells where things are in those between.",
         unit="frames",
         low=1,
+        high=30,
     )
     max_frames: int | None = setting(
         None,
         "Input",
-        "Stop after this many processed frames of each source.",
+        "Stop after this many frames of each source.",
         unit="frames",
         low=1,
         unset="all",

@@ -10,9 +10,9 @@ from streamseg.rules import from_text
 from streamseg.settings import SETTINGS, Settings, read_config, settings_table
 
 WRONG = [
-    ("stride", 0, "stride 0: must be 1 or more frames"),
-    ("stride", 1.5, "stride 1.5: must be a whole number (1 or more frames)"),
-    ("stride", True, "stride true: must be a whole number (1 or more frames)"),
+    ("stride", 0, "stride 0: must be 1 to 30 frames"),
+    ("stride", 1.5, "stride 1.5: must be a whole number (1 to 30 frames)"),
+    ("stride", True, "stride true: must be a whole number (1 to 30 frames)"),
     ("max_frames", -1, "max_frames -1: must be all, or 1 or more frames"),
     ("batch_size", 257, "batch_size 257: must be auto, or 1 to 256 frames"),
     ("batch_size", "many", "batch_size 'many': must be a whole number (auto, or 1 to 256 frames)"),

@@ -11,19 +11,23 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from streamseg.errors import StageError, UserError
-from streamseg.pipeline import stages
+from streamseg.pipeline import live, stages
 from streamseg.pipeline.channel import Channel, Ended
+from streamseg.pipeline.following import Follower, follow
 from streamseg.pipeline.intake import Intake
-from streamseg.pipeline.segmenting import Segment, Segmenting
-from streamseg.pipeline.stages import Delivery, Segmented, Stage, Track, Writer
+from streamseg.pipeline.live import Arrivals, LiveFollower
+from streamseg.pipeline.segmenting import Outbox, Segment, Segmenting
+from streamseg.pipeline.stages import Delivery, Segmented, Stage, Writer
 from streamseg.pipeline.statistics import Statistics
 from streamseg.result import Paint, Result
 from streamseg.sinks import Sink, StopRequested
 from streamseg.sources import Source
+from streamseg.tracking import Tracker
 
 _POLL = 0.2  # seconds between looks at the clock, so that signals are served on every platform
 _TURN = 0.03  # seconds between looks at the windows, so that they answer while no frame comes
 _CLOSING = 5.0  # seconds that all sources together may take to let go
+_MOST_IN_BATCH = 32  # frames of a batch together with those that the model does not see
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,20 +50,21 @@ class Pipeline:
 
     Either ``run()`` it, or iterate over it for the results; both end when all sources have ended, and both raise the
     one error that stopped them. Results come in the order of each source and do not depend on ``batch_size``,
-    ``queue_length`` or ``workers``; results of several sources interleave. Memory is bounded by the queues.
+    ``queue_length`` or ``workers``; results of several sources interleave. Memory is bounded by the queues. A recorded
+    source waits for the model; a live one does not: see ``LiveFollower``.
 
     Args:
         sources: Open sources; the pipeline closes them.
         segment: Finds the objects or regions of a batch of pictures; called by ``workers`` threads at once.
         paint: Draws them on a frame; called only where a sink or the caller wants pictures.
-        tracks: One tracker's ``update`` per source; None for no identities; regions get none.
+        trackers: One per source; None for no identities; regions get none.
         outlets: Sinks to feed; the pipeline opens and closes them. Those that need the main thread are served by the
             thread that runs or iterates the pipeline.
         batch_size: Most frames that the model sees at once.
         queue_length: Most items that wait between two stages.
         workers: How many batches the model works on at once.
-        stride: Process every n-th frame of each source.
-        max_frames: Most processed frames of each source; None for all.
+        stride: The model sees every n-th frame of each source; trackers tell where things are in those between.
+        max_frames: Most frames of each source; None for all.
 
     Attributes:
         statistics: What has been done so far; complete after ``close``.
@@ -72,7 +77,7 @@ class Pipeline:
         segment: Segment,
         *,
         paint: Paint,
-        tracks: Sequence[Track] | None = None,
+        trackers: Sequence[Tracker] | None = None,
         outlets: Sequence[Outlet] = (),
         batch_size: int = 1,
         queue_length: int = 4,
@@ -81,18 +86,19 @@ class Pipeline:
         max_frames: int | None = None,
     ) -> None:
         infos = [source.info for source in sources]
-        self.statistics = Statistics(infos, stride, max_frames)
+        self.statistics = Statistics(infos, max_frames)
         self.error: UserError | StageError | None = None
         self._sources = list(sources)
         self._segment = segment
         self._paint = paint
-        self._tracks: list[Track | None] = list(tracks) if tracks is not None else [None] * len(infos)
+        self._trackers: list[Tracker | None] = list(trackers) if trackers is not None else [None] * len(infos)
         self._outlets = list(outlets)
-        self._batch_size = batch_size
+        self._batch_size = max(1, min(batch_size, _MOST_IN_BATCH // stride))
         self._queue_length = queue_length
         self._segmenters = workers
         self._stride = stride
-        self._intake = Intake([info.live for info in infos], max(queue_length, batch_size), max_frames)
+        self._max_frames = max_frames
+        self._intake = Intake([info.live for info in infos], max(queue_length, batch_size))
         self._front: Channel[Delivery] | None = None
         self._windows: list[Writer] = []
         self._readers: list[threading.Thread] = []
@@ -186,30 +192,41 @@ class Pipeline:
     def _start(self) -> None:
         """Build the queues and the threads between them, and let them go."""
         self.statistics.start()
-        count = len(self._sources)
-        found: list[Channel[Segmented]] = [Channel(self._queue_length) for _ in range(count)]
-        tracked: list[Channel[Segmented]] = [Channel(self._queue_length) for _ in range(count)]
         behind = [outlet for outlet in self._outlets if not outlet.sink.on_main_thread]
         inboxes: list[Channel[Delivery]] = [
             Channel(self._queue_length, givers=len(self._streams(outlet))) for outlet in behind
         ]
+        tracked: list[Channel[Segmented]] = [Channel(self._queue_length) for _ in self._sources]
+        found = [self._wire_source(i, source, tracked[i]) for i, source in enumerate(self._sources)]
         segmenting = Segmenting(self._intake, self._batch_size, self._segment, found, self._segmenters)
         self._workers += [self._thread("segment", segmenting.work) for _ in range(self._segmenters)]
         for i, source in enumerate(self._sources):
-            name = source.info.name
             boxes = [box for box, outlet in zip(inboxes, behind, strict=True) if i in self._streams(outlet)]
             boxes += [self._front] if self._front is not None else []
             wanted = any(outlet.sink.wants_picture for outlet in self._outlets if i in self._streams(outlet))
-            self._readers.append(self._thread(f"decode {name}", stages.read, source, i, self._stride, self._intake))
-            self._workers += [
-                self._thread(f"track {name}", stages.follow, self._tracks[i], found[i], tracked[i]),
-                self._thread(f"paint {name}", stages.picture, self._paint, wanted, tracked[i], boxes),
-            ]
+            name = f"paint {source.info.name}"
+            self._workers.append(self._thread(name, stages.picture, self._paint, wanted, tracked[i], boxes))
         for inbox, outlet in zip(inboxes, behind, strict=True):
             body = functools.partial(stages.write, self._writer(outlet), inbox)
             self._workers.append(threading.Thread(target=body, name=outlet.name, daemon=True))
         for thread in [*self._workers, *self._readers]:
             thread.start()
+
+    def _wire_source(self, stream: int, source: Source, outbox: Channel[Segmented]) -> Outbox:
+        """Threads that read a source and follow what is found in it; where the model's results go between them."""
+        follower, name, intake = Follower(self._trackers[stream]), source.info.name, self._intake
+        stride, limit, length = self._stride, self._max_frames, self._queue_length
+        reader, tracker = f"decode {name}", f"track {name}"
+        if not source.info.live:
+            found: Channel[Segmented] = Channel(max(1, length // stride))
+            self._readers.append(self._thread(reader, stages.read, source, stream, stride, limit, intake))
+            self._workers.append(self._thread(tracker, follow, follower, found, outbox))
+            return found
+        arrivals = Arrivals(length, self.statistics.streams[stream])
+        self._readers.append(self._thread(reader, live.read, source, stream, arrivals, intake))
+        showing = LiveFollower(follower, stream, stride, limit, intake, arrivals, outbox, self._stage(tracker))
+        self._workers.append(threading.Thread(target=showing.run, name=tracker, daemon=True))
+        return arrivals
 
     def _thread(self, name: str, body: Callable[..., None], *parts: object) -> threading.Thread:
         target = functools.partial(body, *parts, stage=self._stage(name))

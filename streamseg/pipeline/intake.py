@@ -22,11 +22,13 @@ class Ticket:
         stream: Position of its source.
         frame: The frame.
         born: When the source gave it, on the clock of ``time.monotonic``.
+        after: The frames that follow it and are not for the model; of recorded sources only.
     """
 
     stream: int
     frame: Frame
     born: float
+    after: tuple[Ticket, ...] = ()
 
 
 @dataclass(slots=True)
@@ -34,27 +36,29 @@ class _Lane:
     live: bool
     open: bool = True
     reported: bool = False
-    taken: int = 0
-    dropped: int = 0
+    passed_over: int = 0
     waiting: deque[Ticket] = field(default_factory=deque)
+
+    @property
+    def frames(self) -> int:
+        """How many frames wait."""
+        return sum(1 + len(ticket.after) for ticket in self.waiting)
 
 
 class Intake:
     """Bounded queues, one per source, read as batches.
 
     A recorded source waits while its queue is full. A live source never waits: its queue holds the newest frame, and
-    the one that it replaces is counted as dropped.
+    the one that it replaces is passed over.
 
     Args:
         live: For each source, whether it is live.
-        capacity: Most frames that wait of a recorded source, 1 or more.
-        limit: Most frames taken of each source; None for all.
+        capacity: So many frames wait of a recorded source, 1 or more; the last ticket may bring some more.
     """
 
-    def __init__(self, live: Sequence[bool], capacity: int, limit: int | None = None) -> None:
+    def __init__(self, live: Sequence[bool], capacity: int) -> None:
         self._lanes = [_Lane(each) for each in live]
         self._capacity = capacity
-        self._limit = limit
         self._turn = 0
         self._stopped = False
         self._changed = threading.Condition()
@@ -64,9 +68,9 @@ class Intake:
         lane = self._lanes[ticket.stream]
         with self._changed:
             if lane.live and lane.waiting:
-                lane.dropped += 1
+                lane.passed_over += 1
                 lane.waiting.clear()
-            self._changed.wait_for(lambda: self._stopped or not lane.open or len(lane.waiting) < self._capacity)
+            self._changed.wait_for(lambda: self._stopped or not lane.open or lane.frames < self._capacity)
             wanted = lane.open and not self._stopped
             if wanted:
                 lane.waiting.append(ticket)
@@ -92,9 +96,9 @@ class Intake:
         """Whether ``stop`` was called."""
         return self._stopped
 
-    def dropped(self, stream: int) -> int:
+    def passed_over(self, stream: int) -> int:
         """Frames of a live source that were replaced before their turn."""
-        return self._lanes[stream].dropped
+        return self._lanes[stream].passed_over
 
     def take(self, size: int) -> tuple[list[Ticket], list[int]] | None:
         """The next batch, and the sources that have ended since the last one.
@@ -140,10 +144,6 @@ class Intake:
             if lane.waiting:
                 self._turn = (self._turn + step + 1) % len(self._lanes)
                 ticket = lane.waiting.popleft()
-                lane.taken += 1
-                if lane.taken == self._limit:
-                    lane.open = False
-                    lane.waiting.clear()
                 self._changed.notify_all()
                 return ticket
         return None

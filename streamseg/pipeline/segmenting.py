@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from streamseg.pipeline.channel import Channel
 from streamseg.pipeline.intake import Intake, Ticket
 from streamseg.pipeline.stages import Segmented, Stage
 from streamseg.planes import Picture
 from streamseg.result import Found
+
+
+class Outbox(Protocol):
+    """Where results of one source go: a channel, or what comes in for a live source."""
+
+    def put(self, item: Segmented) -> bool:
+        """Hand over a result, waiting for room; False where the taker has left."""
+        ...
+
+    def close(self) -> None:
+        """There are no more."""
+        ...
+
 
 Segment = Callable[[Sequence[Picture]], Sequence[Found]]
 """Pictures of any sizes in, the objects or regions of each out; called by several threads at once."""
@@ -28,9 +41,7 @@ class Segmenting:
         workers: How many threads call ``work``.
     """
 
-    def __init__(
-        self, intake: Intake, size: int, find: Segment, outboxes: Sequence[Channel[Segmented]], workers: int
-    ) -> None:
+    def __init__(self, intake: Intake, size: int, find: Segment, outboxes: Sequence[Outbox], workers: int) -> None:
         self._intake = intake
         self._size = size
         self._find = find
@@ -56,6 +67,8 @@ class Segmenting:
                     if batch:
                         with stage.work():
                             found = self._find([ticket.frame.pixels for ticket in batch])
+                    for ticket in batch:
+                        stage.statistics.segmented(ticket.stream)
                     self._hand_on(number, list(zip(batch, found, strict=True)), ended)
         finally:
             self._leave()

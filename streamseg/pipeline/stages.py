@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from streamseg.instances import Instances
+from streamseg.frame import Frame
 from streamseg.pipeline.channel import Channel
 from streamseg.pipeline.intake import Intake, Ticket
 from streamseg.pipeline.statistics import Statistics
 from streamseg.result import Found, Paint, Result
 from streamseg.sinks import Sink, StopRequested
 from streamseg.sources import Source
-
-Track = Callable[[Instances, float, tuple[int, int]], Instances]
-"""Objects of one frame, its time in seconds, its (height, width) in; the same objects with identities out."""
 
 Segmented = tuple[Ticket, Found]
 
@@ -58,45 +56,38 @@ class Delivery:
     born: float
 
 
-def read(source: Source, stream: int, stride: int, intake: Intake, stage: Stage) -> None:
-    """Hand every ``stride``-th frame of a source to the intake."""
-    mine = stage.statistics.streams[stream]
-    # A camera's frame is waited for, not worked for.
-    timed = contextlib.nullcontext if source.info.live else stage.work
+def read(source: Source, stream: int, stride: int, limit: int | None, intake: Intake, stage: Stage) -> None:
+    """Hand at most ``limit`` frames of a recorded source to the intake: every ``stride``-th, with those that follow."""
     try:
-        with stage.reported():
-            try:
-                frames = iter(source)
-                while True:
-                    with timed():
-                        frame = next(frames, None)
-                    if frame is None:
-                        break
-                    if frame.index % stride == 0 and not intake.put(Ticket(stream, frame, time.monotonic())):
-                        break
-                    mine.dropped = intake.dropped(stream)
-            except Exception:
-                if not intake.stopped:  # closing a source under its reader may make it fail; nobody needs to know
-                    raise
+        with stage.reported(), closing_may_fail(intake):
+            frames = itertools.islice(_timed(source, stage), limit)
+            while group := list(itertools.islice(frames, stride)):
+                first, *after = [Ticket(stream, frame, time.monotonic()) for frame in group]
+                if not intake.put(replace(first, after=tuple(after))):
+                    break
     finally:
         intake.end(stream)
-        mine.dropped = intake.dropped(stream)
         source.close()
 
 
-def follow(track: Track | None, inbox: Channel[Segmented], outbox: Channel[Segmented], stage: Stage) -> None:
-    """Give the objects of one source their identities; regions have none."""
+def _timed(source: Source, stage: Stage) -> Iterator[Frame]:
+    frames = iter(source)
+    while True:
+        with stage.work():
+            frame = next(frames, None)
+        if frame is None:
+            return
+        yield frame
+
+
+@contextlib.contextmanager
+def closing_may_fail(intake: Intake) -> Iterator[None]:
+    """Closing a source under its reader may make it fail; nobody needs to know."""
     try:
-        with stage.reported():
-            for ticket, found in inbox:
-                if track is not None and isinstance(found, Instances):
-                    with stage.work():
-                        found = track(found, ticket.frame.seconds, (ticket.frame.height, ticket.frame.width))
-                if not outbox.put((ticket, found)):
-                    break
-    finally:
-        inbox.leave()
-        outbox.close()
+        yield
+    except Exception:
+        if not intake.stopped:
+            raise
 
 
 def picture(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from streamseg.frame import StreamInfo
 from streamseg.instances import Instances
 from streamseg.result import Found
+
+_WINDOW = 3.0  # seconds of late
 
 
 @dataclass(slots=True)
@@ -36,27 +38,58 @@ class Latency:
         self.worst = max(self.worst, seconds)
 
 
+class Meter:
+    """How often something happened per second, of late."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque()
+
+    def add(self, now: float) -> None:
+        """It happened at ``now``, seconds on any clock."""
+        self._times.append(now)
+        while len(self._times) > 2 and self._times[0] < now - _WINDOW:
+            self._times.popleft()
+
+    @property
+    def rate(self) -> float:
+        """Times per second; 0 before the second time."""
+        span = self._times[-1] - self._times[0] if self._times else 0.0
+        return (len(self._times) - 1) / span if span > 0 else 0.0
+
+
 @dataclass(slots=True)
 class StreamStatistics:
     """One source's share of a run.
 
     Attributes:
         info: What the source said about itself.
-        expected: Frames that will be processed, as far as is known beforehand; None where not known.
-        frames: Frames processed.
-        dropped: Frames of a live source that newer ones replaced before their turn.
+        expected: Frames that there will be, as far as is known beforehand; None where not known.
+        frames: Frames shown and written.
+        segmented: Frames that the model has seen.
+        dropped: Frames of a live source that were lost: newer ones came before the sinks had room for them, or before
+            the model had given its first result.
         losses: What the source lost on the way, by kind, for example undecodable frames.
         notes: What the source had to say, for example that the file is cut off.
         latency: From the frame's arrival to the result; of live sources only.
+        network_meter: How often the model has seen a frame, of late.
+        picture_meter: How often a frame has been shown, of late.
     """
 
     info: StreamInfo
     expected: int | None = None
     frames: int = 0
+    segmented: int = 0
     dropped: int = 0
     losses: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     latency: Latency = field(default_factory=Latency)
+    network_meter: Meter = field(default_factory=Meter)
+    picture_meter: Meter = field(default_factory=Meter)
+
+    @property
+    def carried(self) -> int:
+        """Frames that the model has not seen, in which objects are where their motion has carried them."""
+        return max(0, self.frames - self.segmented)
 
 
 class IdCounter:
@@ -87,8 +120,8 @@ class Statistics:
         notes: What the sinks had to say, for example which files they wrote.
     """
 
-    def __init__(self, infos: list[StreamInfo], stride: int = 1, max_frames: int | None = None) -> None:
-        self.streams = [StreamStatistics(info, _expected(info, stride, max_frames)) for info in infos]
+    def __init__(self, infos: list[StreamInfo], max_frames: int | None = None) -> None:
+        self.streams = [StreamStatistics(info, _expected(info, max_frames)) for info in infos]
         self.objects: Counter[str] = Counter()
         self.identities: Counter[str] = Counter()
         self.covered: defaultdict[str, float] = defaultdict(float)
@@ -141,8 +174,19 @@ class Statistics:
             with self._lock:
                 self.busy[stage] += spent
 
+    def segmented(self, stream: int) -> None:
+        """Count a frame of source ``stream`` that the model has seen."""
+        with self._lock:
+            self.streams[stream].segmented += 1
+            self.streams[stream].network_meter.add(time.monotonic())
+
+    def rates(self, stream: int) -> tuple[float, float]:
+        """How many frames per second the model sees of source ``stream``, and how many there are, of late."""
+        with self._lock:
+            return self.streams[stream].network_meter.rate, self.streams[stream].picture_meter.rate
+
     def found(self, stream: int, found: Found) -> None:
-        """Count a processed frame of source ``stream`` and what is in it."""
+        """Count a frame of source ``stream`` and what is in it."""
         if isinstance(found, Instances):
             self._objects(stream, found)
         else:
@@ -152,6 +196,7 @@ class Statistics:
                     self.covered[name] += float(share)
         with self._lock:
             self.streams[stream].frames += 1
+            self.streams[stream].picture_meter.add(time.monotonic())
 
     def _objects(self, stream: int, instances: Instances) -> None:
         names = instances.names
@@ -174,11 +219,10 @@ class Statistics:
                 self.streams[stream].latency.add(now - born)
 
 
-def _expected(info: StreamInfo, stride: int, max_frames: int | None) -> int | None:
+def _expected(info: StreamInfo, max_frames: int | None) -> int | None:
     frames = info.frames
     if frames is None and info.duration and info.rate and not info.live:
         frames = round(info.duration * info.rate)
     if frames is None:
         return max_frames
-    count = -(-frames // stride)
-    return count if max_frames is None else min(count, max_frames)
+    return frames if max_frames is None else min(frames, max_frames)

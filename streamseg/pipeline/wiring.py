@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from streamseg.pipeline.core import Outlet, Pipeline
 from streamseg.pipeline.naming import told_apart
 from streamseg.pipeline.outputs import Outputs
-from streamseg.pipeline.stages import Track
 from streamseg.result import Paint
 from streamseg.settings import Settings
 from streamseg.sources import Source, expand, open_source
+from streamseg.tracking import Tracker, make_tracker
 
 if TYPE_CHECKING:
     from streamseg.segmenter import Segmenter
@@ -28,7 +28,7 @@ class Parts:
     """What a run has beside its sources and its model; see :class:`streamseg.pipeline.core.Pipeline`."""
 
     paint: Paint
-    tracks: Sequence[Track]
+    trackers: Sequence[Tracker]
     outlets: Sequence[Outlet]
     batch_size: int
 
@@ -106,7 +106,6 @@ class Plan:
     def parts(self, segmenter: Segmenter) -> Parts:
         """What comes after the model, made anew."""
         from streamseg.overlay.painter import Painter
-        from streamseg.tracking import make_tracker
 
         settings = self.settings
         trackers = [
@@ -128,7 +127,7 @@ class Plan:
         )
         return Parts(
             paint=painter.paint,
-            tracks=[tracker.update for tracker in trackers],
+            trackers=trackers,
             outlets=self._outputs.make(),
             batch_size=settings.batch_size or (1 if segmenter.device.type == "cpu" else BATCH_SIZE_GPU),
         )
@@ -141,7 +140,7 @@ class Plan:
             self.sources,
             segmenter.work,
             paint=parts.paint,
-            tracks=parts.tracks,
+            trackers=parts.trackers,
             outlets=parts.outlets,
             batch_size=parts.batch_size,
             workers=segmenter.workers,

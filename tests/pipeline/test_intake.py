@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -23,12 +24,12 @@ def taken(intake: Intake, size: int) -> list[tuple[int, int]]:
     return [(each.stream, each.frame.index) for each in batch[0]]
 
 
-def test_a_live_source_keeps_its_newest_frame_and_counts_the_rest():
+def test_a_live_source_keeps_its_newest_frame_and_counts_those_passed_over():
     intake = Intake([True], capacity=4)
     for index in range(5):
         assert intake.put(ticket(0, index))
     assert taken(intake, 4) == [(0, 4)]
-    assert intake.dropped(0) == 4
+    assert intake.passed_over(0) == 4
 
 
 def test_recorded_sources_fill_the_batch_in_turn():
@@ -86,16 +87,17 @@ def test_a_source_that_ends_is_reported_once_while_others_go_on():
     assert intake.take(2) is None
 
 
-def test_the_limit_counts_frames_that_were_taken():
-    intake = Intake([True], capacity=1, limit=2)
-    for index in range(4):
-        intake.put(ticket(0, index))
-    assert taken(intake, 1) == [(0, 3)]
-    intake.put(ticket(0, 4))
-    batch = intake.take(1)
-    assert batch is not None and batch[1] == [0]
-    assert not intake.put(ticket(0, 5))
-    assert intake.take(1) is None
+def test_frames_that_follow_a_ticket_count_as_waiting_too():
+    intake = Intake([False], capacity=3)
+    intake.put(replace(ticket(0, 0), after=(ticket(0, 1),)))
+    assert intake.put(replace(ticket(0, 2), after=(ticket(0, 3),)))  # two wait, so there is room
+    third = threading.Thread(target=lambda: intake.put(ticket(0, 4)), daemon=True)
+    third.start()
+    third.join(0.05)
+    assert third.is_alive()
+    assert taken(intake, 1) == [(0, 0)]
+    third.join(PATIENT)
+    assert not third.is_alive()
 
 
 def test_stopping_frees_whoever_waits():

@@ -73,11 +73,13 @@ def test_every_frame_comes_out_at_its_time_and_in_the_records(clip, tmp_path, ca
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4", "out.jsonl", "out.mp4"]
 
 
-def test_results_do_not_depend_on_the_batch_size(clip):
+@pytest.mark.parametrize("stride", [1, 3])
+def test_results_do_not_depend_on_the_batch_size(clip, stride):
     found = []
     for batch_size in (1, 3):
-        with streamseg.open(clip, batch_size=batch_size, **SMALL) as stream:
+        with streamseg.open(clip, batch_size=batch_size, stride=stride, **SMALL) as stream:
             found.append([(r.frame.index, r.instances.ids.tolist(), r.instances.boxes.tolist()) for r in stream])
+            assert stream.statistics.streams[0].segmented == len(range(0, len(TICKS), stride))
     assert found[0] == found[1]
     assert [index for index, _, _ in found[0]] == list(range(len(TICKS)))
 
@@ -86,7 +88,7 @@ def test_standard_output_holds_nothing_but_records(clip, capsys):
     line = f"--source {clip} --source {clip} --records - --stride 2 --max-frames 3"
     assert main([*line.split(), *FLAGS]) == 0
     lines = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
-    assert sorted(each["frame"] for each in lines) == [0, 0, 2, 2, 4, 4]
+    assert sorted(each["frame"] for each in lines) == [0, 0, 1, 1, 2, 2]
     name = f"{clip.parent.name}/clip.mp4"
     assert {each["source"] for each in lines} == {name, f"{name} (2)"}
 

@@ -108,10 +108,34 @@ class FakeSink:
         return [result.frame.index for result in self.results if result.frame.source == source]
 
 
-def counting_tracker() -> Callable[[Instances, float, tuple[int, int]], Instances]:
+class CountingTracker:
     """Gives the n-th frame it sees the identity n, so that a mixed-up order shows."""
-    seen = iter(range(1, 1_000_000))
-    return lambda instances, seconds, size: instances.with_ids(np.full(len(instances), next(seen)))
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+        self.last = Instances.empty(("thing",))
+
+    def update(self, instances: Instances, seconds: float, size: tuple[int, int]) -> Instances:
+        self.seen.append(seconds)
+        self.last = instances.with_ids(np.full(len(instances), self.identity()))
+        return self.last
+
+    def identity(self) -> int:
+        return len(self.seen)
+
+    def carry(self, seconds: float, size: tuple[int, int]) -> Instances:
+        assert not self.seen or seconds >= self.seen[-1]
+        return self.last
+
+
+class SteadyTracker(CountingTracker):
+    def identity(self) -> int:
+        return 1
+
+
+class LostTracker(CountingTracker):
+    def update(self, instances: Instances, seconds: float, size: tuple[int, int]) -> Instances:
+        raise ValueError("lost track")
 
 
 def plain(frame: Frame, found: Found) -> np.ndarray:
@@ -137,10 +161,10 @@ def bounded(body: Callable[[], object]) -> object:
     return outcome[0]
 
 
-def make(sources, sinks=(), segmenter=None, tracked=True, paint=plain, **options) -> Pipeline:
+def make(sources, sinks=(), segmenter=None, trackers=None, paint=plain, **options) -> Pipeline:
     outlets = [sink if isinstance(sink, Outlet) else Outlet(sink, None, "write fake") for sink in sinks]
-    tracks = [counting_tracker() for _ in sources] if tracked else None
-    return Pipeline(sources, segmenter or FakeSegmenter(), paint=paint, tracks=tracks, outlets=outlets, **options)
+    trackers = trackers or [CountingTracker() for _ in sources]
+    return Pipeline(sources, segmenter or FakeSegmenter(), paint=paint, trackers=trackers, outlets=outlets, **options)
 
 
 @given(
@@ -157,16 +181,22 @@ def test_nothing_is_lost_or_mixed_up_whatever_the_sizes(counts, batch_size, queu
     everything, own = FakeSink(), [FakeSink() for _ in counts]
     sinks = [everything, *(Outlet(sink, (i,)) for i, sink in enumerate(own))]
     sizes = {"batch_size": batch_size, "queue_length": queue_length, "workers": workers}
-    pipeline = make(sources, sinks, stride=stride, max_frames=max_frames, **sizes)
+    trackers = [SteadyTracker() for _ in counts]
+    pipeline = make(sources, sinks, trackers=trackers, stride=stride, max_frames=max_frames, **sizes)
     statistics = bounded(pipeline.run)
     for i, count in enumerate(counts):
-        expected = list(range(0, count, stride))[:max_frames]
+        expected = list(range(count))[:max_frames]
+        seen = expected[::stride]
         assert own[i].indices(str(i)) == everything.indices(str(i)) == expected
-        assert [float(result.instances.scores[0]) for result in own[i].results] == [n / 256 for n in expected]
-        assert [int(result.instances.ids[0]) for result in own[i].results] == list(range(1, len(expected) + 1))
+        assert trackers[i].seen == [n / 10 for n in seen]
+        scores = [float(result.instances.scores[0]) for result in own[i].results]
+        assert scores == pytest.approx([min(n, seen[-1]) / 256 for n in expected])  # mixed between two that were seen
+        assert all(result.instances.ids.tolist() == [1] for result in own[i].results)
         assert statistics.streams[i].frames == statistics.streams[i].expected == len(expected)
+        assert statistics.streams[i].segmented == len(seen)
         assert own[i].infos == [sources[i].info]
-    assert statistics.objects["thing"] == statistics.identities["thing"] == statistics.frames == len(everything.results)
+    assert statistics.objects["thing"] == statistics.frames == len(everything.results)
+    assert statistics.identities["thing"] == sum(count > 0 for count in counts)
     assert all(sink.closed == [True] for sink in (everything, *own))
     assert all(source.closed.is_set() for source in sources)
 
@@ -212,7 +242,7 @@ def test_a_live_source_is_not_waited_for_and_its_drops_are_counted():
     pipeline = make([source], [sink], segmenter=FakeSegmenter(gate=gate))
     runner = threading.Thread(target=pipeline.run, daemon=True)
     runner.start()
-    time.sleep(0.1)
+    assert source.closed.wait(PATIENT)
     gate.set()
     runner.join(PATIENT)
     stream = pipeline.statistics.streams[0]
@@ -222,12 +252,46 @@ def test_a_live_source_is_not_waited_for_and_its_drops_are_counted():
     assert stream.latency.count == stream.frames and stream.latency.worst > 0
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_picture_of_a_live_source_goes_on_while_the_model_is_busy(workers):
+    sink, gate, first = FakeSink(), threading.Event(), threading.Event()
+    segmenter = FakeSegmenter()
+
+    def slow(images: Sequence[np.ndarray]) -> list[Instances]:
+        if first.is_set():
+            assert gate.wait(PATIENT)
+        return segmenter(images)
+
+    class Camera(FakeSource):
+        """Each frame comes when those before it have been shown, but for a few that wait for the model."""
+
+        def __iter__(self) -> Iterator[Frame]:
+            for frame in super().__iter__():
+                deadline = time.monotonic() + PATIENT
+                while len(sink.results) < frame.index - 10 and time.monotonic() < deadline:
+                    time.sleep(0.001)
+                yield frame
+                while not sink.results and time.monotonic() < deadline:
+                    time.sleep(0.001)
+                first.set()
+
+    source = Camera("camera 0", 60, live=True, pace=0.002)
+    pipeline = make([source], [sink], trackers=[SteadyTracker()], segmenter=slow, workers=workers)
+    runner = threading.Thread(target=pipeline.run, daemon=True)
+    runner.start()
+    assert source.closed.wait(PATIENT)
+    stream = pipeline.statistics.streams[0]
+    assert not gate.is_set() and len(sink.results) > 40 and stream.segmented == 1
+    gate.set()
+    runner.join(PATIENT)
+    assert not runner.is_alive() and pipeline.error is None
+    assert sink.indices("camera 0")[-1] == 59
+    assert len(sink.results) == stream.frames == 60 - stream.dropped
+    assert stream.carried >= stream.frames - 3 - workers
+
+
 def fail_paint(frame: Frame, instances: Instances) -> np.ndarray:
     raise ValueError("no paint")
-
-
-def fail_track(instances: Instances, seconds: float, size: tuple[int, int]) -> Instances:
-    raise ValueError("lost track")
 
 
 @pytest.mark.parametrize(("queue_length", "workers"), [(1, 1), (4, 1), (1, 3), (4, 2)])
@@ -246,14 +310,14 @@ def fail_track(instances: Instances, seconds: float, size: tuple[int, int]) -> I
 def test_a_broken_stage_comes_out_once_by_its_name_and_every_sink_is_closed(stage, kind, broken, queue_length, workers):
     sources = [FakeSource("bad", 40, **broken.get("source", {})), FakeSource("good", 40)]
     bad, good = FakeSink(**broken.get("sink", {})), FakeSink(wants_picture=True)
-    tracks = [fail_track if "track" in broken else counting_tracker(), counting_tracker()]
+    trackers = [LostTracker() if "track" in broken else CountingTracker(), CountingTracker()]
     pipeline = Pipeline(
         sources,
         FakeSegmenter(**broken.get("segmenter", {})),
         paint=lambda frame, instances: (broken.get("paint", plain) if frame.source == "bad" else plain)(
             frame, instances
         ),
-        tracks=tracks,
+        trackers=trackers,
         outlets=[Outlet(bad, None, "write bad"), Outlet(good, None, "write good")],
         queue_length=queue_length,
         workers=workers,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streamseg.frame import StreamInfo
 from streamseg.instances import Instances
-from streamseg.pipeline.statistics import IdCounter, Statistics
+from streamseg.pipeline.statistics import IdCounter, Meter, Statistics
 from streamseg.regions import Regions
 
 
@@ -59,20 +59,37 @@ def test_regions_are_added_up_by_the_share_that_they_cover():
 
 
 @pytest.mark.parametrize(
-    ("known", "stride", "max_frames", "expected"),
+    ("known", "max_frames", "expected"),
     [
-        ({"frames": 10}, 1, None, 10),
-        ({"frames": 10}, 3, None, 4),
-        ({"frames": 10}, 3, 2, 2),
-        ({"frames": 10}, 1, 20, 10),
-        ({"duration": 2.0, "rate": Fraction(25)}, 1, None, 50),
-        ({"duration": 2.0, "rate": Fraction(25), "live": True}, 1, None, None),
-        ({}, 1, None, None),
-        ({"live": True}, 1, 7, 7),
+        ({"frames": 10}, None, 10),
+        ({"frames": 10}, 2, 2),
+        ({"frames": 10}, 20, 10),
+        ({"duration": 2.0, "rate": Fraction(25)}, None, 50),
+        ({"duration": 2.0, "rate": Fraction(25), "live": True}, None, None),
+        ({}, None, None),
+        ({"live": True}, 7, 7),
     ],
 )
-def test_expected_frames(known, stride, max_frames, expected):
-    assert Statistics([info(**known)], stride, max_frames).streams[0].expected == expected
+def test_expected_frames(known, max_frames, expected):
+    assert Statistics([info(**known)], max_frames).streams[0].expected == expected
+
+
+def test_a_meter_tells_the_rate_of_late():
+    meter = Meter()
+    rates = []
+    for now in (0.0, 0.5, 1.0, 20.0, 20.1, 20.2):
+        meter.add(now)
+        rates.append(round(meter.rate, 3))
+    assert rates == [0.0, 2.0, 2.0, round(1 / 19, 3), 10.0, 10.0]
+
+
+def test_frames_that_the_model_has_not_seen_are_carried():
+    statistics = Statistics([info(live=True), info()])
+    for _ in range(3):
+        statistics.found(0, objects([1], [0]))
+    statistics.segmented(0)
+    assert [(each.frames, each.segmented, each.carried) for each in statistics.streams] == [(3, 1, 2), (0, 0, 0)]
+    assert statistics.rates(0)[0] == 0 < statistics.rates(0)[1]
 
 
 def test_latency_is_that_of_live_sources():
