@@ -126,5 +126,7 @@ def unpack(row: np.ndarray, like: Picture) -> Picture:
     if not isinstance(like, Planes):
         return row.reshape(like.shape)
     ends = np.cumsum([like.y.size, like.u.size])
-    y, u, v = (part.reshape(plane.shape) for part, plane in zip(np.split(row, ends), (like.y, like.u, like.v), strict=True))
+    y, u, v = (
+        part.reshape(plane.shape) for part, plane in zip(np.split(row, ends), (like.y, like.u, like.v), strict=True)
+    )
     return Planes(y, u, v, like.matrix, like.full_range)

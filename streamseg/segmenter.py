@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import torch
 from torch import nn
 
 from streamseg.errors import UserError
-from streamseg.models.model import Answer, DetectOptions, Model, Network
+from streamseg.models.model import DetectOptions, Model, Network
+from streamseg.models.runner import OVERLAPPING, Runner
+from streamseg.models.upload import kind_of
 from streamseg.planes import Picture, Planes
 from streamseg.result import Found
 
@@ -99,6 +101,7 @@ class Segmenter:
         number_format: The key of ``PRECISIONS`` that was chosen.
         precision: torch's type of what is not in integers.
         workers: How many threads should call ``work`` at once to get the most out of the device.
+        runner: Runs the network on a GPU, and knows which pictures are there; None on other devices.
 
     Raises:
         UserError: Unknown device, precision or class.
@@ -130,6 +133,10 @@ class Segmenter:
             self._network.resize_input(input_size, round(own_long * input_size / own_short))
         large = sum(parameter.numel() for parameter in self._network.parameters()) >= LARGE
         self.workers = 1 if large or self.device.type != "cpu" else min(_cores(), MOST_WORKERS)
+        self.runner: Runner | None = None
+        if self.device.type == "cuda":
+            self.workers = OVERLAPPING
+            self.runner = Runner(self._network, model, self.options, self.device, self.precision)
         self._worker = threading.local()
         about = f"{model.weights}; {model.reason}"
         if model.kind == "regions":
@@ -142,11 +149,14 @@ class Segmenter:
         On a CPU the results are the same to the last bit for every batch size, because pictures go through the network
         one by one (two cores gain nothing from more). On a GPU pictures of one size share a pass; its libraries may
         choose other kernels for other batch sizes, so that scores can differ by rounding.
+
+        Raises:
+            UserError: A GPU's memory is too small for a single picture.
         """
         results: list[Found | None] = [None] * len(pictures)
         for group in self._groups(pictures):
-            for index, found in zip(group, self._detect([pictures[index] for index in group]), strict=True):
-                results[index] = found.on_cpu(self.model)
+            for index, found in zip(group, self._found([pictures[index] for index in group]), strict=True):
+                results[index] = found
         return [result for result in results if result is not None]
 
     def work(self, pictures: Sequence[Picture]) -> list[Found]:
@@ -164,16 +174,18 @@ class Segmenter:
         """Positions of the pictures that go through the network together."""
         if self.device.type == "cpu":
             return [[index] for index in range(len(pictures))]
-        by_size: dict[tuple[int, ...], list[int]] = {}
+        by_kind: dict[Hashable, list[int]] = {}
         for index, picture in enumerate(pictures):
-            by_size.setdefault(picture.shape[:2], []).append(index)
-        return list(by_size.values())
+            by_kind.setdefault(kind_of(picture), []).append(index)
+        return list(by_kind.values())
 
-    def _detect(self, pictures: Sequence[Picture]) -> Sequence[Answer]:
+    def _found(self, pictures: Sequence[Picture]) -> Sequence[Found]:
+        if self.runner is not None:
+            return self.runner(pictures)
         tensors = [self._prepared(picture) for picture in pictures]
         autocast = torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
         with torch.inference_mode(), autocast:
-            return self._network.detect(tensors, self.options)
+            return [answer.on_cpu(self.model) for answer in self._network.detect(tensors, self.options)]
 
     def _prepared(self, picture: Picture) -> torch.Tensor | Planes:
         """A picture as the network takes it: uint8 [3, H, W] on the device, or planes."""
@@ -183,9 +195,7 @@ class Segmenter:
             picture = picture.to_rgb()
         # Frames are only read, but torch has no read-only tensors and warns about arrays that are.
         tensor = torch.from_numpy(picture if picture.flags.writeable else picture.copy())
-        if self.device.type == "cuda":
-            tensor = tensor.pin_memory()
-        return tensor.to(self.device, non_blocking=True).permute(2, 0, 1)
+        return tensor.to(self.device).permute(2, 0, 1)
 
 
 def _cores() -> int:

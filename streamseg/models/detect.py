@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import torch
@@ -11,15 +11,16 @@ from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import batched_nms, clip_boxes_to_image, remove_small_boxes
 
 from streamseg.models.backbone import DETAIL
+from streamseg.models.fixed import MIN_BOX_SIDE, FixedDetections, FixedDetector
 from streamseg.models.model import Detections, DetectOptions, Network
 from streamseg.models.pooling import RowPool
+from streamseg.models.prepare import Prepare, ToRGB
 from streamseg.models.proposals import Proposer
-from streamseg.planes import Planes
+from streamseg.models.suppression import has_triton
+from streamseg.planes import Picture, Planes
 
 Ranges = Mapping[str, tuple[float, float]]
 """Least and greatest value seen at each point of a network, by the point's name."""
-
-MIN_BOX_SIDE = 1e-2
 
 
 class MaskRCNNDetector(Network):

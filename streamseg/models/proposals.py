@@ -28,7 +28,7 @@ class Proposer:
         rpn, images = self.rpn, len(batch.image_sizes)
         objectness, deltas = rpn.head(levels)
         anchors, offsets, scores, origin = [], [], [], []
-        for number, around in enumerate(self._anchors(batch, levels)):
+        for number, around in enumerate(self.anchors(batch.tensors, levels)):
             ranking = objectness[number].permute(0, 2, 3, 1).reshape(images, -1).float()
             top, index = ranking.topk(min(rpn.pre_nms_top_n(), ranking.shape[1]), dim=1)
             moves = deltas[number].permute(0, 2, 3, 1).reshape(images, -1, 4)
@@ -51,13 +51,13 @@ class Proposer:
         boxes, scores, origin = boxes[keep], scores[keep], origin[keep]
         return boxes[batched_nms(boxes, scores, origin, self.rpn.nms_thresh)[: self.rpn.post_nms_top_n()]]
 
-    def _anchors(self, batch: ImageList, levels: list[torch.Tensor]) -> list[torch.Tensor]:
+    def anchors(self, batch: torch.Tensor, levels: list[torch.Tensor]) -> list[torch.Tensor]:
         """The anchors of each level, float32 [A, 4]; kept, because one frame follows another of its size."""
-        key = (batch.tensors.shape[-2:], levels[0].device)
+        key = (batch.shape[-2:], levels[0].device)
         known, kept = self._last  # read once: another thread may be at a frame of another size
         if known != key:
             full = [level.new_empty((1, 1, *level.shape[-2:]), dtype=torch.float32) for level in levels]
-            one = ImageList(batch.tensors[:1], batch.image_sizes[:1])
+            one = ImageList(batch[:1], [(int(batch.shape[-2]), int(batch.shape[-1]))])
             kinds = self.rpn.anchor_generator.num_anchors_per_location()
             counts = [level[0, 0].numel() * kind for level, kind in zip(full, kinds, strict=True)]
             kept = list(self.rpn.anchor_generator(one, full)[0].split(counts))
