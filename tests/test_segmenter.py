@@ -1,13 +1,18 @@
 """The segmenter: devices, precisions, classes, and results that do not depend on the batch."""
 
+import os
+import threading
+
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from streamseg.errors import UserError
 from streamseg.models import load_model
+from streamseg.planes import Planes
 from streamseg.scenes import render_still
-from streamseg.segmenter import Segmenter, choose_device, choose_precision
+from streamseg.segmenter import Segmenter, choose_device, choose_precision, cpu_has_bf16, cpu_has_int8
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +23,14 @@ def images():
 @pytest.fixture(scope="module")
 def segmenter():
     return Segmenter(load_model("street"), "cpu", score_threshold=0.05)
+
+
+def planes_of(image):
+    """BT.601 in full range, as OpenCV converts."""
+    y, v, u = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb))
+    half = (image.shape[1] // 2, image.shape[0] // 2)
+    u, v = (cv2.resize(plane, half, interpolation=cv2.INTER_AREA) for plane in (u, v))
+    return Planes(y, u, v, matrix=5, full_range=True)
 
 
 def same(first, second):
@@ -43,6 +56,41 @@ def test_results_have_the_promised_types(segmenter, images):
     assert (found.boxes >= 0).all() and (found.boxes <= [width, height, width, height]).all()
     assert (found.masks >= 0).all() and (found.masks <= 1).all()
     assert (np.diff(found.scores) <= 0).all()
+
+
+def test_workers_share_the_cores_and_leave_other_threads_alone(segmenter, images):
+    """Each worker has its share of torch's threads; nobody else's number changes."""
+    usual, seen = torch.get_num_threads(), {}
+
+    def work(number):
+        found = [segmenter.work([image])[0] for image in images]
+        seen[number] = torch.get_num_threads(), found
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert segmenter.workers == min(cores, 4)
+    later = threading.Thread(target=lambda: seen.update(later=torch.get_num_threads()))
+    later.start()
+    later.join()
+    assert torch.get_num_threads() == seen["later"] == usual
+    for number in range(2):
+        share, found = seen[number]
+        assert share == (usual if segmenter.workers == 1 else max(1, cores // segmenter.workers))
+        assert all(same(one, other) for one, other in zip(found, seen[0][1], strict=True))
+
+
+def test_planes_give_nearly_what_rgb_gives():
+    image = cv2.GaussianBlur(render_still(3, width=640, height=384).image, (0, 0), 1.5)
+    planes = planes_of(image)
+    segmenter = Segmenter(load_model("street"), "cpu", "fp32", score_threshold=0.6)
+    ours, theirs = segmenter([planes])[0], segmenter([planes.to_rgb()])[0]
+    assert len(theirs) > 0 and abs(len(ours) - len(theirs)) <= 1
+    best = np.abs(ours.boxes[:, None] - theirs.boxes[None]).max(axis=2).min(axis=0)
+    assert np.median(best) < 1.5
 
 
 def test_no_frames_and_read_only_frames(segmenter, images):
@@ -106,16 +154,18 @@ def test_wrong_arguments(arguments, message):
 
 
 @pytest.mark.parametrize(
-    ("precision", "device", "expected"),
+    ("precision", "device", "has_bytes", "expected"),
     [
-        ("auto", "cuda", torch.float16),
-        ("auto", "mps", torch.float32),
-        ("fp32", "cpu", torch.float32),
-        ("bf16", "cpu", torch.bfloat16),
+        ("auto", "cuda", True, "fp16"),
+        ("auto", "mps", True, "fp32"),
+        ("auto", "cpu", True, "int8" if cpu_has_int8() else "bf16" if cpu_has_bf16() else "fp32"),
+        ("auto", "cpu", False, "bf16" if cpu_has_bf16() else "fp32"),
+        ("fp32", "cpu", True, "fp32"),
+        ("bf16", "cpu", False, "bf16"),
     ],
 )
-def test_precision(precision, device, expected):
-    assert choose_precision(precision, torch.device(device))[0] == expected
+def test_precision(precision, device, has_bytes, expected):
+    assert choose_precision(precision, torch.device(device), has_bytes)[0] == expected
 
 
 def test_the_cpu_is_always_there():

@@ -89,7 +89,7 @@ class Canvas:
                 if part.ndim == 2:
                     mixed = cv2.convertScaleAbs(part, alpha=1 - opacity, beta=opacity * values[0])
                 else:
-                    mixed = cv2.LUT(part, _mixtures(values, opacity))
+                    mixed = cv2.transform(part, _mixing(values, opacity))
                 cv2.copyTo(mixed, shape, part)
 
     def outline(self, x: int, y: int, inside: np.ndarray, colour: Colour, line: int) -> None:
@@ -122,8 +122,10 @@ class Canvas:
                 part = array[where]
                 if not part.size:
                     continue
-                filled = shape * np.uint8(values[0]) if part.ndim == 2 else np.full_like(part, values)
-                cv2.copyTo(filled, shape, part)
+                if part.ndim == 2:
+                    cv2.copyTo(shape * np.uint8(values[0]), shape, part)
+                else:
+                    part[np.divmod(np.flatnonzero(shape), shape.shape[1])] = values
 
     def contours(self, borders: Sequence[np.ndarray], colour: Colour, line: int) -> None:
         """Draw closed lines through points as ``cv2.findContours`` gives them."""
@@ -172,10 +174,9 @@ def _in_planes(colour: Colour, matrix: int, full_range: bool) -> Colour:
 
 
 @lru_cache(maxsize=1024)
-def _mixtures(colour: Colour, opacity: float) -> np.ndarray:
-    """For each level of each channel its mixture with ``colour``, uint8 [1, 256, 3]: a look-up instead of sums."""
-    levels = np.arange(256)[:, None] * (1 - opacity) + np.array(colour) * opacity
-    return np.rint(levels).astype(np.uint8)[None]
+def _mixing(colour: Colour, opacity: float) -> np.ndarray:
+    """What takes (r, g, b, 1) to its mixture with a colour, float64 [3, 4]."""
+    return np.column_stack([np.eye(3) * (1 - opacity), np.array(colour) * opacity])
 
 
 @lru_cache(maxsize=16)

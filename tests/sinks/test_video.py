@@ -18,7 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streamseg.errors import UserError
-from streamseg.frame import StreamInfo
+from streamseg.frame import Frame, StreamInfo
+from streamseg.instances import Instances
+from streamseg.planes import Planes, as_rgb
+from streamseg.result import Result
 from streamseg.sinks import Sink, VideoFileSink
 from streamseg.sinks.encoding import fit
 
@@ -122,6 +125,53 @@ def test_colours_and_their_tags_are_right(tmp_path, feed, make_result):
             format="rgb24", src_colorspace=1, dst_colorspace=1, src_color_range=1, dst_color_range=2
         ).to_ndarray()
         assert np.abs(rgb.astype(int) - make_result(number, 0, size=(320, 240)).frame.image).mean() < 3
+
+
+def planes_of(size, matrix, full_range, number=0):
+    width, height = size
+    y, x = np.mgrid[:height, :width]
+    luma = ((x + y + 10 * number) % 200 + 20).astype(np.uint8)
+    half = luma[: -(-height // 2), : -(-width // 2)]
+    return Planes(luma, np.ascontiguousarray(half), 255 - half, matrix, full_range)
+
+
+@pytest.mark.parametrize(("matrix", "tags"), [(1, (1, 1, 1)), (5, (6, 6, 6)), (9, (9, 9, 14))])
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("size", [(320, 240), (63, 47)])
+def test_planes_are_encoded_as_they_are(tmp_path, matrix, tags, full_range, size):
+    """Without loss in a lossless file, odd sides included, and tagged with what they were."""
+    pictures = [planes_of(size, matrix, full_range, number) for number in range(3)]
+    sink = VideoFileSink(tmp_path / "out.mp4", crf=0, preset="ultrafast")
+    sink.open(StreamInfo("test", *size, TICK))
+    for number, planes in enumerate(pictures):
+        frame = Frame(planes, number, 512 * number, TICK)
+        sink.write(Result(frame, Instances.empty(), lambda frame, found: frame.pixels))
+    sink.close()
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        frames = list(container.decode(video=0))
+        context = container.streams.video[0].codec_context
+        assert (context.colorspace, context.color_primaries, context.color_trc) == tags
+        assert context.color_range == (2 if full_range else 1)
+    for frame, planes in zip(frames, pictures, strict=True):
+        for plane, expected in zip(frame.planes, (planes.y, planes.u, planes.v), strict=True):
+            rows, columns = expected.shape
+            found = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:rows, :columns]
+            assert np.array_equal(found, expected)
+
+
+def test_a_picture_unlike_the_first_is_converted(tmp_path):
+    pictures = [planes_of((64, 48), 1, False), planes_of((64, 48), 5, True), planes_of((32, 48), 1, False)]
+    pictures.append(pictures[0].to_rgb())
+    sink = VideoFileSink(tmp_path / "out.mp4", crf=1)
+    sink.open(StreamInfo("test", 64, 48, TICK))
+    for number, picture in enumerate(pictures):
+        frame = Frame(picture, number, 512 * number, TICK)
+        sink.write(Result(frame, Instances.empty(), lambda frame, found: frame.pixels))
+    sink.close()
+    found = [image for _, image in decode(tmp_path / "out.mp4")]
+    for index in (0, 1, 3):
+        assert np.abs(found[index].astype(int) - as_rgb(pictures[index])).mean() < 6
+    assert not found[2][:, :14].any() or found[2][:, :14].max() < 12  # centred on black
 
 
 @pytest.mark.parametrize("size", [(63, 47), (64, 47), (63, 48), (1, 1)])

@@ -49,6 +49,38 @@ def test_colours_are_right_whatever_the_pixel_format(clip, colours, name, choice
     assert [frame.index for frame in frames] == list(range(10))
 
 
+@pytest.mark.parametrize(
+    ("choices", "planes"),
+    [
+        ({}, (1, False)),
+        ({"tags": (5, 1)}, (5, False)),
+        ({"tags": (1, 2), "pix_fmt": "yuvj420p"}, (1, True)),
+        ({"rotation": 90}, (1, False)),
+        ({"pix_fmt": "nv12", "codec": "rawvideo"}, (1, False)),
+        ({"pix_fmt": "yuv422p"}, None),
+        ({"pix_fmt": "yuv420p10le"}, None),
+    ],
+    ids=str,
+)
+def test_8_bit_420_stays_planes(clip, choices, planes):
+    for frame in open_source(str(clip("clip.mkv" if choices.get("codec") else "clip.mp4", **choices))):
+        pixels = frame.pixels
+        assert (planes and (pixels.matrix, pixels.full_range)) == planes if planes else isinstance(pixels, np.ndarray)
+        assert pixels.shape[:2] == (frame.height, frame.width) == frame.image.shape[:2]
+        assert frame.image is frame.image
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+@pytest.mark.parametrize("size", [(64, 48), (66, 50), (65, 48), (64, 49)])
+def test_turning_planes_or_rgb_is_one(clip, rotation, size):
+    """Odd sides, at which chroma would move, included."""
+    choices = {"pix_fmt": "yuv420p", "codec": "ffv1", "options": {}, "size": size}
+    stored = next(iter(open_source(str(clip("stored.mkv", **choices))))).image
+    turned = next(iter(open_source(str(clip("turned.mkv", rotation=rotation, **choices)))))
+    expected = np.rot90(stored, rotation // 90)
+    assert np.abs(turned.image.astype(int) - expected).mean() < 1.5
+
+
 @pytest.mark.parametrize(("full", "levels"), [(True, (81, 235)), (False, (76, 255))])
 def test_grey_follows_its_range(tmp_path, full, levels):
     path = tmp_path / "grey.mp4"
