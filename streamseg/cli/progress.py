@@ -8,7 +8,7 @@ import time
 from collections import deque
 from typing import TextIO
 
-from streamseg.cli.summary import duration
+from streamseg.cli.summary import duration, speeds
 from streamseg.pipeline import Statistics
 from streamseg.pipeline.statistics import StreamStatistics
 
@@ -32,19 +32,39 @@ class Speed:
         return (frames - before) / (now - begin) if now > begin else 0.0
 
 
-def line(stream: StreamStatistics, fps: float) -> str:
-    """Where a source stands, in one line."""
+def line(stream: StreamStatistics, pictures: float, network: float) -> str:
+    """Where a source stands, in one line.
+
+    Args:
+        stream: What has been done.
+        pictures: Frames per second.
+        network: Frames per second that the model sees.
+    """
     parts = [f"{stream.frames} frames"]
     if stream.expected:
         share = min(1.0, stream.frames / stream.expected)
         parts = [f"{stream.frames}/{stream.expected} frames ({share:.0%})"]
-    parts.append(f"{fps:.1f} fps")
+    parts.append(speeds(network, pictures) if stream.carried else f"{pictures:.1f} fps")
     if stream.info.live:
         parts.append(f"{1000 * stream.latency.last:.0f} ms behind")
         parts.append(f"{stream.dropped} dropped")
-    elif stream.expected and fps > 0:
-        parts.append(f"{duration(max(0, stream.expected - stream.frames) / fps)} left")
+    elif stream.expected and pictures > 0:
+        parts.append(f"{duration(max(0, stream.expected - stream.frames) / pictures)} left")
     return ", ".join(parts)
+
+
+class Watch:
+    """The line of a source, with the speeds since it was last asked for."""
+
+    def __init__(self, stream: StreamStatistics) -> None:
+        self.stream = stream
+        self._pictures, self._network = Speed(), Speed()
+
+    def line(self) -> str:
+        """Where the source stands now."""
+        now = time.monotonic()
+        pictures, network = self._pictures.note(now, self.stream.frames), self._network.note(now, self.stream.segmented)
+        return line(self.stream, pictures, network)
 
 
 class Progress:
@@ -68,14 +88,12 @@ class Progress:
             self._thread.join()
 
     def _lines(self) -> None:
-        speeds = [Speed() for _ in self._statistics.streams]
-        begin = time.monotonic()
-        for speed in speeds:
-            speed.note(begin, 0)
+        watches = [Watch(stream) for stream in self._statistics.streams]
+        for watch in watches:
+            watch.line()  # speeds are measured from here
         while not self._over.wait(_LINE):
-            for stream, speed in zip(self._statistics.streams, speeds, strict=True):
-                text = line(stream, speed.note(time.monotonic(), stream.frames))
-                print(f"streamseg: {stream.info.name}: {text}", file=self._stream, flush=True)
+            for watch in watches:
+                print(f"streamseg: {watch.stream.info.name}: {watch.line()}", file=self._stream, flush=True)
 
     def _bars(self) -> None:
         from rich.console import Console
@@ -84,11 +102,10 @@ class Progress:
 
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[state]}"))
         bars = Bars(*columns, console=Console(file=self._stream), auto_refresh=False, transient=True)
-        speeds = [Speed() for _ in self._statistics.streams]
+        watches = [Watch(stream) for stream in self._statistics.streams]
         with bars:
-            tasks = [bars.add_task(each.info.name, total=each.expected, state="") for each in self._statistics.streams]
+            tasks = [bars.add_task(each.stream.info.name, total=each.stream.expected, state="") for each in watches]
             while not self._over.wait(_TICK):
-                for task, stream, speed in zip(tasks, self._statistics.streams, speeds, strict=True):
-                    fps = speed.note(time.monotonic(), stream.frames)
-                    bars.update(task, completed=stream.frames, state=line(stream, fps))
+                for task, watch in zip(tasks, watches, strict=True):
+                    bars.update(task, completed=watch.stream.frames, state=watch.line())
                 bars.refresh()

@@ -20,6 +20,8 @@ def summary(statistics: Statistics) -> str:
                 f"{stream.info.name}: {1000 * stream.latency.mean:.0f} ms from frame to result on average,"
                 f" {1000 * stream.latency.worst:.0f} ms at worst"
             )
+        if stream.carried:
+            lines.append(f"{stream.info.name}: {_carried(stream, statistics.seconds)}")
         lines += [f"{stream.info.name}: {note}" for note in stream.notes]
     lines.append(_losses(statistics.streams))
     lines.append(_busy(statistics))
@@ -34,6 +36,16 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
+
+
+def speeds(network: float, pictures: float) -> str:
+    """How many frames per second the model sees, and how many there are."""
+    return f"network {network:.1f} / picture {pictures:.1f} fps"
+
+
+def _carried(stream: StreamStatistics, seconds: float) -> str:
+    line = f"the model saw {stream.segmented} of {_count(stream.frames, 'frame')}, tracking carried on in the others"
+    return f"{line} ({speeds(stream.segmented / seconds, stream.frames / seconds)})" if seconds else line
 
 
 def _frames(statistics: Statistics) -> str:

@@ -147,9 +147,12 @@ class Writer:
 
     def write(self, delivery: Delivery) -> bool:
         """Write one result; False where the sink takes no more."""
+        rate, statistics = getattr(self._sink, "rate", None), self._stage.statistics
+        if rate is not None and statistics.streams[delivery.stream].carried:
+            rate(delivery.result.frame.source, *statistics.rates(delivery.stream))
         done = self._attempt(lambda: self._sink.write(delivery.result))
         if done:
-            self._stage.statistics.written(delivery.stream, delivery.born)
+            statistics.written(delivery.stream, delivery.born)
         return done
 
     def poll(self) -> None:

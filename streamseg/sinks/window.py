@@ -21,13 +21,15 @@ from streamseg.sinks.base import StopRequested
 LARGEST = (1280, 720)  # columns and rows of a window when it opens; it can be resized
 QUIT, PAUSE, SAVE, ESCAPE = ord("q"), ord(" "), ord("s"), 27
 _TURN = 0.02  # seconds between two looks at the keyboard while nothing moves
+_AS_FAST = 0.9  # share of the pictures that the model sees from which on nothing is said of it
 
 
 class WindowSink:
     """Shows the annotated frames, one window per stream; to be used on the main thread.
 
     ``q``, Escape or closing the window ends the run, space pauses, ``s`` saves the picture on show as PNG into the
-    current folder. A recorded stream runs no faster than its timestamps.
+    current folder. A recorded stream runs no faster than its timestamps. Where the model sees fewer frames than there
+    are, the window tells both rates.
 
     Args:
         title: Stands before the stream's name in the window's title.
@@ -45,6 +47,7 @@ class WindowSink:
         self._live: dict[str, bool] = {}
         self._shown: dict[str, float] = {}  # when each stream's last frame appeared, monotonic seconds
         self._seconds: dict[str, float] = {}  # and that frame's own time
+        self._rates: dict[str, tuple[float, float]] = {}
         self._last: Result | None = None
         self._saved: list[Path] = []
 
@@ -79,11 +82,19 @@ class WindowSink:
         """
         source = result.frame.source
         self._wait_for(result)
-        cv2.imshow(self._window(source), cv2.cvtColor(result.annotated(), cv2.COLOR_RGB2BGR))
+        picture = cv2.cvtColor(result.annotated(), cv2.COLOR_RGB2BGR)
+        network, pictures = self._rates.get(source, (0.0, 0.0))
+        if network < _AS_FAST * pictures:
+            _write(picture, f"network {network:.1f} / picture {pictures:.1f} fps")
+        cv2.imshow(self._window(source), picture)
         self._last = result
         self._shown[source] = time.monotonic()
         self._seconds[source] = result.frame.seconds
         self.poll()
+
+    def rate(self, source: str, network: float, pictures: float) -> None:
+        """Tell how many frames per second the model sees of a stream, and how many there are."""
+        self._rates[source] = network, pictures
 
     def poll(self) -> None:
         """Keep the window alive while no frame comes.
@@ -153,6 +164,15 @@ class WindowSink:
         except OSError as error:
             raise UserError(f"{name}: cannot be saved ({error.strerror}); run from a folder with room") from None
         self._saved.append(Path(name))
+
+
+def _write(picture: np.ndarray, text: str) -> None:
+    """Write a line into the lower left corner, legible on anything."""
+    height = picture.shape[0]
+    scale, where = max(0.4, height / 900), (height // 60, height - height // 60)
+    for colour, width in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+        thickness = max(1, round(width * scale))
+        cv2.putText(picture, text, where, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
 
 
 def check_screen() -> None:

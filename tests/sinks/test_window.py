@@ -45,6 +45,8 @@ SHOW = """
     from streamseg.sinks import StopRequested, WindowSink
     sink = WindowSink()
     sink.open(StreamInfo("my clip.mp4", 320, 240, Fraction(1, 20)))
+    if len(sys.argv) > 2:
+        sink.rate("my clip.mp4", float(sys.argv[2]), 20.0)
     start = time.monotonic()
     try:
         for k in range(int(sys.argv[1])):
@@ -60,13 +62,13 @@ SHOW = """
 
 @pytest.fixture
 def show(screen, tmp_path):
-    """Start a program that shows so many frames."""
+    """Start a program that shows so many frames, of which the model sees so many a second (of 20)."""
     children = []
 
-    def start(frames):
+    def start(*arguments):
         environment = {**os.environ, "DISPLAY": screen, "PYTHONPATH": os.pathsep.join([os.getcwd(), *sys.path])}
         environment.pop("WAYLAND_DISPLAY", None)
-        command = [sys.executable, "-c", textwrap.dedent(SHOW), str(frames)]
+        command = [sys.executable, "-c", textwrap.dedent(SHOW), *map(str, arguments)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         children.append(subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, **pipes))
         return children[-1]
@@ -161,6 +163,33 @@ def test_space_pauses_and_s_saves_without_overwriting(screen, show, tmp_path):
     assert paused in (last, last + 1)
     assert saved == [f"my-clip-{paused:06d}-2.png", f"my-clip-{paused:06d}.png"]
     assert cv2.imread(str(tmp_path / saved[0]))[0, 0].tolist() == [200, 100, paused % 256]
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="needs ffmpeg, to look at the screen")
+@pytest.mark.parametrize(("network", "told"), [(5.0, True), (19.5, False)])
+def test_the_rates_are_in_the_picture_where_the_model_sees_fewer_frames(screen, show, tmp_path, network, told):
+    child = show(100_000, network)
+    child.stdout.readline()
+    press(screen, "space")
+    grab = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-f",
+        "x11grab",
+        "-draw_mouse",
+        "0",
+        "-i",
+        screen,
+        "-frames:v",
+        "1",
+        str(tmp_path / "screen.png"),
+    ]
+    subprocess.run(grab, check=True, timeout=60)
+    press(screen, "q")
+    child.communicate(timeout=60)
+    white = (cv2.imread(str(tmp_path / "screen.png")) == 255).all(axis=2)
+    assert (int(white.sum()) > 50) == told  # nothing else is white
 
 
 @pytest.mark.parametrize(("display", "message"), [(None, "no screen"), (":4711", "does not answer")])
