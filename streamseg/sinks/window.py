@@ -167,12 +167,13 @@ class WindowSink:
 
 
 def _write(picture: np.ndarray, text: str) -> None:
-    """Write a line into the lower left corner, legible on anything."""
+    """Write a line into the lower left corner, on a dark ground so that it is legible on anything."""
     height = picture.shape[0]
-    scale, where = max(0.4, height / 900), (height // 60, height - height // 60)
-    for colour, width in (((0, 0, 0), 4), ((255, 255, 255), 1)):
-        thickness = max(1, round(width * scale))
-        cv2.putText(picture, text, where, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
+    font, scale, margin = cv2.FONT_HERSHEY_SIMPLEX, max(0.5, height / 900), max(4, height // 90)
+    (width, ascent), descent = cv2.getTextSize(text, font, scale, 1)
+    top = height - ascent - descent - 2 * margin
+    picture[max(0, top) :, : width + 2 * margin] //= 3
+    cv2.putText(picture, text, (margin, height - descent - margin), font, scale, (255, 255, 255), 1, cv2.LINE_AA)
 
 
 def check_screen() -> None:
