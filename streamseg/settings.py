@@ -152,6 +152,12 @@ class Settings:
     boxes: bool = setting(False, "Look", "Draw the box of each object.")
     labels: bool = setting(True, "Look", "Write class, identity and score beside each object.")
 
+    codec: str = setting(
+        "auto",
+        "Running",
+        "Who decodes and encodes video: an NVIDIA GPU's circuits or the CPU; auto: the GPU's where it has them.",
+        choices=("auto", "hardware", "software"),
+    )
     config: str | None = setting(
         None, "Running", "Read settings from this TOML file; flags win over it.", metavar="FILE"
     )

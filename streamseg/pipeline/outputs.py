@@ -81,7 +81,13 @@ class Outputs:
 
             make_folder(settings.output)
             for i, path in self._videos.items():
-                video = VideoFileSink(path, overwrite=settings.overwrite, crf=settings.crf, preset=settings.preset)
+                video = VideoFileSink(
+                    path,
+                    overwrite=settings.overwrite,
+                    crf=settings.crf,
+                    preset=settings.preset,
+                    codec=settings.codec,
+                )
                 outlets.append(Outlet(video, (i,), f"write {path.name}"))
         if settings.output is not None and self._images:
             from streamseg.sinks import ImageSink

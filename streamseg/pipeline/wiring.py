@@ -54,7 +54,7 @@ class Plan:
         self._show = bool(settings.show) if settings.show is not None else window_by_default and not written
         try:
             for spec in expand(settings.source):
-                self.sources.append(open_source(spec))
+                self.sources.append(open_source(spec, codec=settings.codec))
             self.sources = told_apart(self.sources)
             self._outputs = Outputs(settings, [source.info for source in self.sources], self._show)
             self._outputs.check()

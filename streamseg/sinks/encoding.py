@@ -15,6 +15,7 @@ from av.video.reformatter import VideoReformatter
 
 from streamseg.frame import StreamInfo
 from streamseg.planes import BT709, FULL_CHROMA_ACCURATE_BILINEAR, Picture, Planes, as_rgb
+from streamseg.sinks import hardware
 
 KEYFRAME_SECONDS = 2
 LIMITED, FULL = 1, 2
@@ -60,7 +61,7 @@ def fit(picture: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 class Encoder:
-    """H.264 through libx264: yuv420p with the colours of the first picture (BT.709, limited, for RGB), no B-frames.
+    """H.264 as yuv420p with the colours of the first picture (BT.709, limited, for RGB), no B-frames.
 
     Without B-frames decoding and presentation order are one, so that any timestamps stay exact in every player. (They
     would save about a tenth of the size.)
@@ -71,21 +72,27 @@ class Encoder:
         crf: Quality, 0 to 51; lower is better and larger.
         preset: libx264's, from ``ultrafast`` to ``placebo``.
         first: The first picture; planes like it are encoded as they are.
+        codec: Whether libx264 encodes or a GPU, see :func:`streamseg.sinks.hardware.on_gpu`.
 
     Attributes:
         time_base: Of the packets' timestamps: the source's, where H.264 can hold it.
         usual_duration: Of a frame at the source's average rate, in ``time_base``.
     """
 
-    def __init__(self, container: Any, info: StreamInfo, crf: float, preset: str, first: Picture) -> None:
+    def __init__(
+        self, container: Any, info: StreamInfo, crf: float, preset: str, first: Picture, codec: str = "software"
+    ) -> None:
         self.time_base = info.time_base if info.time_base.denominator < 2**31 else Fraction(1, 1_000_000)
         rate = info.rate if info.rate and 0 < info.rate <= 1000 else Fraction(30)
         self.usual_duration = max(1, round(1 / (rate * self.time_base)))
         self._width, self._height = info.width, info.height
-        options = {"preset": preset, "crf": f"{crf:g}", "bf": "0", **_MORE.get(preset, {})}
-        self._stream = stream = container.add_stream("libx264", rate=rate, options=options)
+        width, height = info.width + info.width % 2, info.height + info.height % 2
+        name, options = "libx264", {"preset": preset, "crf": f"{crf:g}", "bf": "0", **_MORE.get(preset, {})}
+        if hardware.on_gpu(codec, width, height):
+            name, options = "h264_nvenc", hardware.options(crf, preset)
+        self._stream = stream = container.add_stream(name, rate=rate, options=options)
         context = stream.codec_context
-        context.width, context.height = info.width + info.width % 2, info.height + info.height % 2
+        context.width, context.height = width, height
         context.pix_fmt = "yuv420p"
         context.time_base = stream.time_base = self.time_base
         context.sample_aspect_ratio = info.sample_aspect_ratio

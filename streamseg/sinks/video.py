@@ -15,6 +15,7 @@ from streamseg.frame import Frame, StreamInfo
 from streamseg.result import Result
 from streamseg.sinks.audio import Sound
 from streamseg.sinks.encoding import Encoder
+from streamseg.sinks.hardware import on_gpu
 from streamseg.sinks.remux import cut_to_whole_fragments, make_fast_start
 from streamseg.sinks.staging import Staged, cannot_write, check_file
 
@@ -104,6 +105,7 @@ class VideoFileSink:
         overwrite: Replace an older file, once the new one is whole.
         crf: libx264's quality, 0 to 51; lower is better and larger.
         preset: libx264's speed, ``ultrafast`` to ``placebo``.
+        codec: Whether libx264 encodes or a GPU, see :func:`streamseg.sinks.hardware.on_gpu`.
 
     Raises:
         UserError: It cannot be written there.
@@ -114,12 +116,19 @@ class VideoFileSink:
     on_main_thread = False
 
     def __init__(
-        self, path: str | os.PathLike[str], *, overwrite: bool = False, crf: float = 23, preset: str = "superfast"
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        crf: float = 23,
+        preset: str = "superfast",
+        codec: str = "software",
     ) -> None:
         check(path, overwrite=overwrite)
         self._staged = Staged(Path(os.path.abspath(path)))
         self._format = FORMATS[self._staged.path.suffix.lower()]
         self._quality = (crf, preset)
+        self._codec = codec
         self._notes: list[str] = []
         self._info: StreamInfo | None = None
         self._output: Any = None
@@ -140,6 +149,7 @@ class VideoFileSink:
         if self._info is not None:
             raise UserError(f"{self._staged.path}: holds one source only; give each source an output of its own")
         self._info = info
+        on_gpu(self._codec, info.width + info.width % 2, info.height + info.height % 2)  # fails before there is a file
         self._notes += self._staged.begin()
         try:
             self._staged.part.touch()
@@ -189,7 +199,7 @@ class VideoFileSink:
         options = dict(_FRAGMENTS) if mp4 else {"avoid_negative_ts": "disabled", "flush_packets": "1"}
         part = f"file:{self._staged.part}"
         self._output = av.open(part, "w", format=self._format, container_options=options)
-        self._encoder = Encoder(self._output, info, *self._quality, result.painted())
+        self._encoder = Encoder(self._output, info, *self._quality, result.painted(), self._codec)
         self._clock.time_base = self._encoder.time_base
         self._clock.gap = self._encoder.usual_duration
         if info.path is not None:

@@ -25,11 +25,13 @@ class Kind:
         name: What people call it.
         matches: Whether a spec is of this kind.
         factory: ``module:callable`` that opens a spec; imported only when one is opened.
+        decodes: Whether the callable takes ``codec``.
     """
 
     name: str
     matches: Callable[[str], bool]
     factory: str
+    decodes: bool = False
 
 
 def _is_camera(spec: str) -> bool:
@@ -57,9 +59,9 @@ def _is_file(spec: str) -> bool:
 
 KINDS: list[Kind] = [
     Kind("camera", _is_camera, "streamseg.sources.camera:CameraSource"),
-    Kind("network stream", _is_stream, "streamseg.sources.network:NetworkSource"),
+    Kind("network stream", _is_stream, "streamseg.sources.network:NetworkSource", decodes=True),
     Kind("images", _is_images, "streamseg.sources.images:open_images"),
-    Kind("video file", _is_file, "streamseg.sources.video:VideoSource"),
+    Kind("video file", _is_file, "streamseg.sources.video:VideoSource", decodes=True),
 ]
 
 
@@ -68,10 +70,14 @@ def register(kind: Kind) -> None:
     KINDS.insert(0, kind)
 
 
-def open_source(spec: str) -> Source:
+def open_source(spec: str, *, codec: str = "software") -> Source:
     """Open whatever ``spec`` names: a video, images, a camera's number or device, a stream's URL.
 
     A file or folder that exists under exactly this name always wins over any other meaning.
+
+    Args:
+        spec: The name.
+        codec: Who decodes video: ``software``, ``hardware`` (a GPU), or ``auto`` for hardware where it can be used.
 
     Raises:
         UserError: Nothing of that name can be opened.
@@ -81,7 +87,7 @@ def open_source(spec: str) -> Source:
     for kind in KINDS:
         if kind.matches(spec):
             module, _, name = kind.factory.partition(":")
-            source: Source = getattr(import_module(module), name)(spec)
+            source: Source = getattr(import_module(module), name)(spec, **({"codec": codec} if kind.decodes else {}))
             return source
     scheme = URL.match(spec)
     known = ", ".join(STREAM_SCHEMES)

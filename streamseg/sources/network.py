@@ -14,6 +14,7 @@ from streamseg.errors import UserError
 from streamseg.frame import Frame
 from streamseg.sources.decoding import Decoder, formats, video_stream
 from streamseg.sources.detach import detached
+from streamseg.sources.hardware import accelerator, open_media
 
 import av  # isort: skip  # after cv2, which decoding imports first
 
@@ -42,6 +43,7 @@ class NetworkSource:
         open_timeout: Seconds to wait for the first connection.
         read_timeout: Seconds without a packet after which a connection counts as lost.
         give_up_after: Seconds of trying to reconnect after which the stream counts as ended.
+        codec: Who decodes, see :func:`streamseg.sources.hardware.accelerator`.
 
     Raises:
         UserError: The stream cannot be reached or holds no video.
@@ -54,6 +56,7 @@ class NetworkSource:
         open_timeout: float = OPEN_TIMEOUT,
         read_timeout: float = READ_TIMEOUT,
         give_up_after: float = GIVE_UP_AFTER,
+        codec: str = "software",
     ) -> None:
         self.losses: Counter[str] = Counter()
         self.notes: list[str] = []
@@ -61,6 +64,7 @@ class NetworkSource:
         self._name = without_credentials(spec)
         self._timeouts = (open_timeout, read_timeout)
         self._give_up_after = give_up_after
+        self._accelerate = accelerator(codec)
         self._closed = threading.Event()
         container, decoder = self._connect()
         self._connection: tuple[Any, Decoder] | None = (container, decoder)
@@ -81,7 +85,9 @@ class NetworkSource:
         if scheme in ("rtsp", "rtsps"):
             options |= {"rtsp_transport": "tcp"}
         try:
-            container = av.open(self._url, options=options, timeout=self._timeouts, metadata_errors="replace")
+            container = open_media(
+                self._url, self._accelerate, options=options, timeout=self._timeouts, metadata_errors="replace"
+            )
         except (av.error.FFmpegError, ValueError, OSError) as error:
             # Only the bare reason, and no cause: FFmpeg's own message and traceback carry the URL with the password.
             reason = getattr(error, "strerror", None) or "not a stream that FFmpeg can read"

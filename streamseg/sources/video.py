@@ -12,6 +12,7 @@ from typing import Any
 from streamseg.errors import UserError
 from streamseg.frame import Frame
 from streamseg.sources.decoding import Decoder, formats, video_stream
+from streamseg.sources.hardware import accelerator, open_media
 
 import av  # isort: skip  # after cv2, which decoding imports first
 
@@ -29,19 +30,20 @@ class VideoSource:
 
     Args:
         spec: Path of the file.
+        codec: Who decodes, see :func:`streamseg.sources.hardware.accelerator`.
 
     Raises:
         UserError: The file is missing, unreadable, no video, or holds no frame that can be decoded.
     """
 
-    def __init__(self, spec: str) -> None:
+    def __init__(self, spec: str, *, codec: str = "software") -> None:
         path = Path(os.path.abspath(spec))
         self.losses: Counter[str] = Counter()
         self.notes: list[str] = []
         self._lock = threading.Lock()
         self._closed = threading.Event()
         _check_readable(spec, path)
-        self._container = _open(spec, path)
+        self._container = _open(spec, path, accelerator(codec))
         try:
             stream = _stream_of(spec, self._container)
             self._decoder = Decoder(self._container, stream, path.name, self.losses)
@@ -102,11 +104,11 @@ def _check_readable(spec: str, path: Path) -> None:
         raise UserError(f"{spec}: cannot be read ({error.strerror}); check its permissions") from None
 
 
-def _open(spec: str, path: Path) -> Any:
+def _open(spec: str, path: Path, accelerate: Any) -> Any:
     # "file:" keeps FFmpeg from reading a protocol into the name, and the whitelist from opening anything else.
     options = {"protocol_whitelist": "file", "format_whitelist": formats(network=False)}
     try:
-        return av.open(f"file:{path}", options=options, metadata_errors="replace")
+        return open_media(f"file:{path}", accelerate, options=options, metadata_errors="replace")
     except (av.error.FFmpegError, ValueError) as error:
         if _lacks_index(path):
             advice = "the recording was never finished; repair it with a tool such as untrunc or record it again"
