@@ -8,18 +8,13 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
+from streamseg.cli.tables import show_table
 from streamseg.evaluation.coco import Precision
 from streamseg.evaluation.report import DataReport
 from streamseg.evaluation.semantic import SemanticFigures
 from streamseg.evaluation.tracking import TrackScores
 from streamseg.evaluation.video import VideoReport
 from streamseg.training.coco import CocoData
-
-_WIDTH = 200  # columns where nobody looks: a table in a file is not cut
 
 
 def print_data(report: DataReport, confusion: bool, where: str) -> None:
@@ -31,7 +26,7 @@ def print_data(report: DataReport, confusion: bool, where: str) -> None:
         rows = zip(table.rows, table.counts.tolist(), strict=True)
         scores = f" with scores from {report.score_threshold:g}" if table.things == "objects" else ""
         title = f"Numbers of {table.things}{scores}: rows are the truth, columns the model"
-        _print(title, table.columns, ((name, map(str, counts)) for name, counts in rows))
+        show_table(title, table.columns, ((name, map(str, counts)) for name, counts in rows))
     _print_semantic(report.semantic)
     print(f"{report.images} pictures; {report.median_ms:.0f} ms each, 95 % within {report.p95_ms:.0f} ms ({where})")
 
@@ -40,7 +35,7 @@ def print_video(report: VideoReport) -> None:
     """Records of a video against its truth."""
     rows = [(name, _measures(one)) for name, one in [*report.tracks.items(), ("all", report.overall)]]
     cells = ((name, _cells(measures.values())) for name, measures in rows)
-    _print(f"{report.frames} frames, overlap of {report.by}s", rows[-1][1], cells)
+    show_table(f"{report.frames} frames, overlap of {report.by}s", rows[-1][1], cells)
     _print_precision(report.mask, report.box)
 
 
@@ -80,14 +75,14 @@ def _print_precision(mask: dict[str, Precision], box: dict[str, Precision]) -> N
     names = ("AP", "AP50", "AP75", "small", "medium", "large")
     head = [f"{kind}\n{name}" for kind, _ in sides for name in names]
     rows = ((name, [_number(getattr(side[name], key.lower())) for _, side in sides for key in names]) for name in box)
-    _print("Average precision (COCO)", head, rows)
+    show_table("Average precision (COCO)", head, rows)
 
 
 def _print_semantic(figures: SemanticFigures) -> None:
     rows = [(name, (_number(one.iou), _number(one.accuracy))) for name, one in figures.classes.items()]
     rows.append(("mean", (_number(figures.mean_iou), _number(figures.mean_accuracy))))
     title = f"Pixels: {100 * figures.pixel_accuracy:.1f} % have the right class"
-    _print(title, ("IoU", "accuracy"), rows)
+    show_table(title, ("IoU", "accuracy"), rows)
 
 
 def _measures(scores: TrackScores) -> dict[str, float]:
@@ -100,19 +95,6 @@ def _measures(scores: TrackScores) -> dict[str, float]:
 
 def _cells(values: Iterable[float]) -> list[str]:
     return [str(value) if isinstance(value, int) else _number(value) for value in values]
-
-
-def _print(title: str, head: Iterable[str], rows: Iterable[tuple[str, Iterable[str]]]) -> None:
-    table = Table("class")
-    for name in head:
-        table.add_column(escape(name), justify="right")
-    for name, cells in rows:
-        table.add_row(escape(name), *cells)
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDTH)
-    console.print(title, style="bold", markup=False, highlight=False)
-    console.print(table)
 
 
 def _precisions(mask: dict[str, Precision], box: dict[str, Precision]) -> dict[str, Any]:

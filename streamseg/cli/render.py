@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 from streamseg.cli.counting import counted
+from streamseg.cli.values import number
 from streamseg.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    whole = _number(int, 1)
+    whole = number(int, 1)
     parser.add_argument("--output", type=Path, required=True, help="MP4 to write; with --stills a folder")
     parser.add_argument("--truth", type=Path, help="JSON lines with the truth (default: beside it, NAME.truth.jsonl)")
     parser.add_argument(
-        "--seed", type=_number(int, 0), help="which scene; stills count up from it (default: the sample's, stills 0)"
+        "--seed", type=number(int, 0), help="which scene; stills count up from it (default: the sample's, stills 0)"
     )
-    parser.add_argument("--seconds", type=_number(float, 0.1), help="length of the clip (default: 10)")
+    parser.add_argument("--seconds", type=number(float, 0.1), help="length of the clip (default: 10)")
     parser.add_argument("--width", type=whole, help="columns, pixels (default: 1280, stills 512)")
     parser.add_argument("--height", type=whole, help="rows, pixels (default: 720, stills 320)")
     parser.add_argument("--rate", type=whole, help="frames per second of the clip (default: 30)")
@@ -61,17 +61,3 @@ def _stills(args: argparse.Namespace, sizes: dict[str, int]) -> int:
         path = write_stills(args.output, args.stills, args.seed or 0, drives=args.drives, progress=progress, **sizes)
     print(f"wrote {args.stills} pictures and {path}")
     return 0
-
-
-def _number(kind: type[int] | type[float], least: float) -> Callable[[str], int | float]:
-    def parse(text: str) -> int | float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not least <= value < float("inf"):
-            what = "a whole number" if kind is int else "a number"
-            raise argparse.ArgumentTypeError(f"{text!r} must be {what}, {least:g} or more")
-        return value
-
-    return parse
