@@ -88,7 +88,8 @@ def _print_semantic(figures: SemanticFigures) -> None:
 def _measures(scores: TrackScores) -> dict[str, float]:
     """Shares, then counts, under the names that they have in tables."""
     at = scores.at_thresholds
-    shares = {"HOTA": at.hota, "DetA": at.deta, "AssA": at.assa, "IDF1": scores.idf1, "MOTA": scores.mota}
+    shares = {"HOTA": at.hota, "DetA": at.deta, "AssA": at.assa}
+    shares |= {"IDF1": scores.idf1, "MOTA": scores.mota, "MOTP": scores.motp}
     counts = {"switches": scores.switches, "found": scores.matched}
     return {**shares, **counts, "missed": scores.misses, "false": scores.false_positives}
 

@@ -1,4 +1,4 @@
-"""How well identities stay on their objects: HOTA, IDF1, identity switches and MOTA of one clip against another."""
+"""How well identities stay on their objects: HOTA, IDF1, switches, MOTA and MOTP of one clip against another."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class TrackScores:
         matched: Objects found (TP of CLEAR).
         switches: Objects found under another identity than when they were last found.
         identity_matched: Objects found under the one identity that belongs to them (IDTP).
+        overlap: Sum of how well the objects found are covered, each 0 to 1.
         at_thresholds: What HOTA, DetA and AssA are made of.
     """
 
@@ -34,6 +35,7 @@ class TrackScores:
     matched: int = 0
     switches: int = 0
     identity_matched: int = 0
+    overlap: float = 0.0
     at_thresholds: HotaCounts = field(default_factory=HotaCounts)
 
     def __add__(self, other: TrackScores) -> TrackScores:
@@ -56,6 +58,11 @@ class TrackScores:
         Bernardin and Stiefelhagen, EURASIP J. Image and Video Processing 2008.
         """
         return 1 - (self.misses + self.false_positives + self.switches) / max(self.truth, 1)
+
+    @property
+    def motp(self) -> float:
+        """Mean overlap of the objects found, 0 to 1; of the paper above, as MOTChallenge counts it."""
+        return self.overlap / max(self.matched, 1)
 
     @property
     def idf1(self) -> float:
@@ -168,20 +175,22 @@ def _numbered(frames: list[Frame]) -> list[Frame]:
 
 
 def _score(frames: list[Frame], least: float) -> TrackScores:
-    matched, switches = _follow(frames, least)
+    matched, switches, overlap = _follow(frames, least)
     return TrackScores(
         truth=sum(len(truth) for truth, *_ in frames),
         result=sum(len(result) for _, result, _ in frames),
         matched=matched,
         switches=switches,
         identity_matched=_identity_matched(frames, least),
+        overlap=overlap,
         at_thresholds=hota_counts(frames),
     )
 
 
-def _follow(frames: list[Frame], least: float) -> tuple[int, int]:
-    """Objects found and identity switches, matched frame by frame; a pair of the frame before stays together."""
+def _follow(frames: list[Frame], least: float) -> tuple[int, int, float]:
+    """Objects found, identity switches and sum of overlaps, frame by frame; pairs of the frame before stay together."""
     matched = switches = 0
+    covered = 0.0
     ever: dict[int, int] = {}  # the identity under which an object was last found, however long ago
     before: dict[int, int] = {}  # the same, in the frame before only
     for truth, result, overlap in frames:
@@ -193,7 +202,8 @@ def _follow(frames: list[Frame], least: float) -> tuple[int, int]:
         switches += sum(ever.get(one, identity) != identity for one, identity in before.items())
         ever |= before
         matched += len(before)
-    return matched, switches
+        covered += float(overlap[rows, columns].sum())
+    return matched, switches, covered
 
 
 def _identity_matched(frames: list[Frame], least: float) -> int:

@@ -71,6 +71,12 @@ def test_hand_counted_tables(
     assert scores.idf1 == pytest.approx(idf1)
 
 
+def test_motp_is_the_mean_overlap_of_what_was_found(tmp_path: Path) -> None:
+    scores = compare(tmp_path, TWO, [[(1, 50), (2, 205)]] * 2 + [[(1, 45)], [(3, 300)]])
+    assert scores.motp == pytest.approx((2 * 1 + 3 * 15 / 25) / 5)
+    assert TrackScores().motp == 0
+
+
 def test_labels_must_agree(tmp_path: Path) -> None:
     scores = classes(tmp_path, ONE, [[entry(1, 50, "vehicle")]] * 4)
     assert (scores["person"].misses, scores["person"].false_positives) == (4, 0)
@@ -166,5 +172,5 @@ def test_equal_to_trackeval(tmp_path: Path, seed: int) -> None:
     assert (scores.matched, scores.switches) == (clear["CLR_TP"], clear["IDSW"])
     assert scores.switches > 3
     assert scores.identity_matched == identity["IDTP"]
-    assert scores.mota == pytest.approx(clear["MOTA"])
+    assert (scores.mota, scores.motp) == pytest.approx((clear["MOTA"], clear["MOTP"]))
     assert scores.idf1 == pytest.approx(identity["IDF1"])
