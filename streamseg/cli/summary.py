@@ -44,7 +44,7 @@ def speeds(network: float, pictures: float) -> str:
 
 
 def _carried(stream: StreamStatistics, seconds: float) -> str:
-    line = f"the model saw {stream.segmented} of {_count(stream.frames, 'frame')}, tracking carried on in the others"
+    line = f"the model saw {stream.segmented} of {_count(stream.frames, 'frame')}, the rest is carried on from these"
     return f"{line} ({speeds(stream.segmented / seconds, stream.frames / seconds)})" if seconds else line
 
 

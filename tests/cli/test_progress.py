@@ -104,7 +104,7 @@ def test_the_summary_tells_what_was_seen_and_lost():
         "a.mp4: cut off in the middle",
         "camera 0: 4 frames",
         "camera 0: 100 ms from frame to result on average, 100 ms at worst",
-        "camera 0: the model saw 1 of 4 frames, tracking carried on in the others (network 0.5 / picture 2.0 fps)",
+        "camera 0: the model saw 1 of 4 frames, the rest is carried on from these (network 0.5 / picture 2.0 fps)",
         "lost: 2 undecodable packets (a.mp4), 7 dropped frames (camera 0)",
         "busy: decode 1.5 s, segment 3.0 s",
         "wrote out.mp4",
