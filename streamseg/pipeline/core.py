@@ -214,9 +214,9 @@ class Pipeline:
 
     def _wire_source(self, stream: int, source: Source, outbox: Channel[Segmented]) -> Outbox:
         """Threads that read a source and follow what is found in it; where the model's results go between them."""
-        follower, name, intake = Follower(self._trackers[stream]), source.info.name, self._intake
-        stride, limit, length = self._stride, self._max_frames, self._queue_length
-        reader, tracker = f"decode {name}", f"track {name}"
+        stride, limit, length, intake = self._stride, self._max_frames, self._queue_length, self._intake
+        reader, tracker = f"decode {source.info.name}", f"track {source.info.name}"
+        follower = Follower(self._trackers[stream], self._stage(tracker))
         if not source.info.live:
             found: Channel[Segmented] = Channel(max(1, length // stride))
             self._readers.append(self._thread(reader, stages.read, source, stream, stride, limit, intake))

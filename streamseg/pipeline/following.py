@@ -20,26 +20,30 @@ class Follower:
 
     Args:
         tracker: Follows the objects; None for no identities.
+        stage: Where the tracker's work is counted.
 
     Attributes:
         last: What the last update made of what was found; None before the first.
     """
 
-    def __init__(self, tracker: Tracker | None) -> None:
+    def __init__(self, tracker: Tracker | None, stage: Stage) -> None:
         self._tracker = tracker
+        self._stage = stage
         self.last: Found | None = None
 
     def update(self, frame: Frame, found: Found) -> Found:
         """Give the objects of the next frame that the model saw their identities."""
         if self._tracker is not None and isinstance(found, Instances):
-            found = self._tracker.update(found, frame.seconds, (frame.height, frame.width))
+            with self._stage.work():
+                found = self._tracker.update(found, frame.seconds, (frame.height, frame.width))
         self.last = found
         return found
 
     def carry(self, frame: Frame) -> Found | None:
         """What is in a frame that the model did not see, going on from the last update; None before the first."""
         if self._tracker is not None and isinstance(self.last, Instances):
-            return self._tracker.carry(frame.seconds, (frame.height, frame.width))
+            with self._stage.work():
+                return self._tracker.carry(frame.seconds, (frame.height, frame.width))
         size = frame.height, frame.width
         if isinstance(self.last, Regions) and self.last.labels.shape != size:
             return Regions(np.zeros(size, np.uint8), self.last.class_names)
@@ -56,14 +60,11 @@ def follow(follower: Follower, inbox: Channel[Segmented], outbox: Channel[Segmen
         with stage.reported():
             before: Ticket | None = None
             for ticket, found in inbox:
-                with stage.work():
-                    passed = _passed(follower, before, ticket, found)
-                if not all(outbox.put(each) for each in passed):
+                if not all(outbox.put(each) for each in _passed(follower, before, ticket, found, stage)):
                     return
                 before = ticket
             for rest in before.after if before is not None else ():
-                with stage.work():
-                    carried = follower.carry(rest.frame)
+                carried = follower.carry(rest.frame)
                 assert carried is not None  # there has been an update
                 outbox.put((rest, carried))
     finally:
@@ -71,7 +72,7 @@ def follow(follower: Follower, inbox: Channel[Segmented], outbox: Channel[Segmen
         outbox.close()
 
 
-def _passed(follower: Follower, before: Ticket | None, ticket: Ticket, found: Found) -> list[Segmented]:
+def _passed(follower: Follower, before: Ticket | None, ticket: Ticket, found: Found, stage: Stage) -> list[Segmented]:
     """The frames after ``before`` up to that of ``ticket``, in which ``found`` was found, with what is in them."""
     waiting = before.after if before is not None else ()
     first, carried = follower.last, [follower.carry(each.frame) for each in waiting]
@@ -80,7 +81,8 @@ def _passed(follower: Follower, before: Ticket | None, ticket: Ticket, found: Fo
     for each, there in zip(waiting, carried, strict=True):
         assert before is not None and there is not None  # nothing waits before the first update
         if isinstance(first, Instances) and isinstance(last, Instances) and isinstance(there, Instances):
-            there = between(first, last, _share(before.frame, each.frame, ticket.frame), there)
+            with stage.work():
+                there = between(first, last, _share(before.frame, each.frame, ticket.frame), there)
         passed.append((each, there))
     return [*passed, (ticket, last)]
 

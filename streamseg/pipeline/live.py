@@ -218,8 +218,7 @@ class LiveFollower:
     def _catch_up(self, ticket: Ticket, found: Found) -> None:
         """A result: it belongs to the frame that waits for it, or tells where things were a while ago."""
         self._carry_while(lambda waiting: waiting.frame.index < ticket.frame.index)
-        with self._stage.work():
-            now = self._follower.update(ticket.frame, found)
+        now = self._follower.update(ticket.frame, found)
         if self._waiting and self._waiting[0] is ticket:
             self._show(self._waiting.popleft(), now)
         self._carry_while(lambda waiting: waiting.frame.index % self._stride > 0)
@@ -230,8 +229,7 @@ class LiveFollower:
             self._carry(self._waiting.popleft())
 
     def _carry(self, ticket: Ticket) -> None:
-        with self._stage.work():
-            found = self._follower.carry(ticket.frame)
+        found = self._follower.carry(ticket.frame)
         assert found is not None  # there has been a result
         self._show(ticket, found)
 

@@ -23,6 +23,7 @@ from streamseg.regions import Regions
 PATIENT = 20.0
 RATE = 10
 PIXELS = np.zeros((2, 2, 3), np.uint8)
+UNTOLD = Stage("track camera 0", Statistics([]), lambda name, error: None)
 
 
 class Tracker:
@@ -93,7 +94,7 @@ class Bench:
         """For each frame shown: its index, that of the frame in which its object was found, whether it was carried."""
         stage = Stage("track camera 0", self.statistics, lambda name, error: self.errors.append(error))
         inbox = Scripted(self.statistics, events)
-        follower = Follower(self.tracker)
+        follower = Follower(self.tracker, stage)
         LiveFollower(
             follower, 0, **self.options, intake=self.intake, inbox=inbox, outbox=self.outbox, stage=stage
         ).run()
@@ -242,7 +243,7 @@ def test_with_a_stride_the_model_gets_no_more_than_its_share():
 
 def test_regions_stay_until_the_next_ones():
     names = ("road",)
-    follower = Follower(Tracker())
+    follower = Follower(Tracker(), UNTOLD)
     first, small = (Frame(np.zeros((*size, 3), np.uint8), 0, 0, Fraction(1, RATE)) for size in ((2, 2), (1, 2)))
     assert follower.carry(first) is None
     regions = follower.update(first, Regions(np.ones((2, 2), np.uint8), names))
@@ -252,7 +253,7 @@ def test_regions_stay_until_the_next_ones():
 
 
 def test_without_a_tracker_objects_stay_as_they_were_found():
-    follower, frame = Follower(None), Frame(PIXELS, 0, 0, Fraction(1, RATE))
+    follower, frame = Follower(None, UNTOLD), Frame(PIXELS, 0, 0, Fraction(1, RATE))
     found = follower.update(frame, found_in(3))
     assert follower.carry(frame) is found
 

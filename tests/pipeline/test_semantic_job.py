@@ -17,6 +17,7 @@ from streamseg.cli import main
 from streamseg.models import load_model
 from streamseg.models import torchvision_zoo as zoo
 from streamseg.overlay.painter import Painter
+from streamseg.planes import as_rgb
 from streamseg.segmenter import Segmenter
 
 NAMES = ("road", "car", "tree")
@@ -94,7 +95,7 @@ def test_the_library_gives_regions_and_no_objects(clip, weights):
             assert (len(result.instances), result.instances.class_names) == (0, NAMES)
             assert (result.regions.labels.shape, result.regions.labels.dtype) == ((48, 64), np.uint8)
             assert result.regions.class_names == NAMES
-            assert np.array_equal(result.annotated(), Painter().paint(result.frame, result.regions))
+            assert np.array_equal(result.annotated(), as_rgb(Painter().paint(result.frame, result.regions)))
     assert not stream.statistics.objects and set(stream.statistics.covered) <= set(NAMES)
     assert not any(stage.startswith("track") for stage in stream.statistics.busy)
 
