@@ -48,7 +48,8 @@ class Canvas:
     """Draws in RGB colours on whatever a picture is made of. Nothing is drawn outside the picture.
 
     Args:
-        picture: Copied.
+        picture: What to draw on.
+        copy: Whether to leave it as it is, and draw on a copy.
 
     Attributes:
         picture: What has been drawn so far, of the kind that was given.
@@ -56,8 +57,8 @@ class Canvas:
         width: Columns.
     """
 
-    def __init__(self, picture: Picture) -> None:
-        self.picture: Picture = picture.copy()
+    def __init__(self, picture: Picture, *, copy: bool = True) -> None:
+        self.picture: Picture = picture.copy() if copy else picture
         self.height, self.width = picture.shape[:2]
         self._planes = self.picture if isinstance(self.picture, Planes) else None
         if isinstance(self.picture, Planes):
@@ -161,10 +162,14 @@ class Canvas:
                 cv2.putText(array, words, where, FONT, scale / layer.step, values, strokes, cv2.LINE_AA)
 
     def _native(self, colour: Colour) -> Colour:
-        """A colour as the picture's layers write it."""
-        if self._planes is None:
-            return colour
-        return _in_planes(colour, self._planes.matrix, self._planes.full_range)
+        return native(self.picture, colour)
+
+
+def native(picture: Picture, colour: Colour) -> Colour:
+    """A colour as the arrays of a picture hold it: as it is, or y, u and v."""
+    if not isinstance(picture, Planes):
+        return colour
+    return _in_planes(colour, picture.matrix, picture.full_range)
 
 
 @lru_cache(maxsize=8192)

@@ -54,7 +54,7 @@ class Painter:
             Of the kind of ``frame.pixels``: planes, or uint8 [H, W, 3] RGB; new arrays, whatever the options.
         """
         canvas = Canvas(frame.pixels)
-        line = max(1, round(frame.height / 540))
+        line = line_for(frame.height)
         if isinstance(found, Regions):
             self._paint_regions(canvas, found, line)
         else:
@@ -74,19 +74,20 @@ class Painter:
         boxes (and the one cell around them that the torchvision rule adds), only the width of a line and the plates
         are touched.
         """
-        boxes = instances.boxes
-        order = np.argsort(-(boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), kind="stable").tolist()
-        identified = zip(instances.ids.tolist(), instances.labels.tolist(), strict=True)
-        colours = [colour_of(identity, label) for identity, label in identified]
+        order, colours = ranked(instances)
         shapes = self.mask_opacity > 0 or self.show_outlines
         patches = instances.patches(canvas.height, canvas.width) if shapes else [None] * len(instances)
         for index in order:
-            self._paint_shape(canvas, patches[index], boxes[index], colours[index], line)
+            self._paint_shape(canvas, patches[index], instances.boxes[index], colours[index], line)
+        self._write(canvas, instances, order, colours)
+
+    def _write(self, canvas: Canvas, instances: Instances, order: list[int], colours: list[Colour]) -> None:
+        """The plates of the objects."""
         lettering, layout = Lettering.for_height(canvas.height), Layout(canvas.height, canvas.width)
         for index in order:
             text = self._text(instances, index, lettering)
             if text:
-                corner = layout.place(boxes[index], lettering.plate(text))
+                corner = layout.place(instances.boxes[index], lettering.plate(text))
                 lettering.write(canvas, text, corner, colours[index])
 
     def _paint_shape(self, canvas: Canvas, patch: Patch | None, box: np.ndarray, colour: Colour, line: int) -> None:
@@ -121,3 +122,16 @@ class Painter:
         if self.show_labels and len(words) > 1 and lettering.plate(" ".join(words))[0] > room:
             words.pop(0)
         return " ".join(words)
+
+
+def line_for(height: int) -> int:
+    """Width of lines that suit a frame of this height, both in pixels."""
+    return max(1, round(height / 540))
+
+
+def ranked(instances: Instances) -> tuple[list[int], list[Colour]]:
+    """The order in which objects are painted, large ones first, and the colour of each object."""
+    boxes = instances.boxes
+    order = np.argsort(-(boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), kind="stable").tolist()
+    identified = zip(instances.ids.tolist(), instances.labels.tolist(), strict=True)
+    return order, [colour_of(identity, label) for identity, label in identified]
