@@ -103,9 +103,11 @@ class _Benchmark:
         clip = self._clip(max(frames.values()))
         turns = [part for part in ("pipeline", "loop") if part in options.parts]
         for part in turns * options.rounds:
-            report.rounds.append((part, self._processes[part].call("run", clip, frames[part])))
+            process = self._processes[part]
+            report.rounds.append((part, process.call("run", clip, frames[part])))
+            if part not in report.memory:  # later rounds add what the allocator keeps of the threads of earlier ones
+                report.memory[part] = process.call("memory")
             self._step()
-        report.memory = {part: self._processes[part].call("memory") for part in turns}
         if "stages" in options.parts:
             alone = ours.call("stages", clip, frames["stages"])
             report.stages = alone["timings"]

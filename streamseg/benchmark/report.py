@@ -19,7 +19,8 @@ class Report:
     Attributes:
         about: The machine and what was chosen, see :meth:`streamseg.benchmark.ours.Ours.about`, with the clip.
         rounds: (``"pipeline"`` or ``"loop"``, timing) in the order in which they ran.
-        memory: Of ``"pipeline"`` and ``"loop"``: the most that process and device have held, GB.
+        memory: Of ``"pipeline"`` and ``"loop"``: the most that process and device held until the end of the
+            first round, GB.
         stages: A timing by the stage's name; None where there is no such stage.
         forward: torchvision's own forward in batches of the same size, in autocast, without pasting.
         operations: Of the network's layers for one frame.
