@@ -168,11 +168,10 @@ def test_the_pixels_of_torchvision(pair: Pair, size: tuple[int, int]) -> None:
 
 @pytest.fixture(scope="module")
 def validation() -> CocoData:
-    """Every third picture; all of them take a minute and differ no more."""
+    """All of it: of every third picture alone, AP moves by half a point where that of all moves by a tenth."""
     if not VAL.is_file():
         pytest.skip("needs ../shared/data/street")
-    data = CocoData.read(VAL)
-    return CocoData(data.file, data.folder, {**data.content, "images": data.images[::3]})
+    return CocoData.read(VAL)
 
 
 def precision_of(data: CocoData, precision: str) -> float:
