@@ -224,6 +224,21 @@ def test_only_so_many_frames_are_shown():
     assert not bench.intake.put(bench.frame(99)), "nothing more is wanted"
 
 
+def test_the_limit_holds_when_many_frames_stop_waiting_at_once():
+    bench = Bench(limit=4)
+
+    def events():
+        yield bench.frame(0)
+        bench.take()
+        yield bench.result()
+        for index in range(1, 5 + FEW):
+            yield bench.frame(index)
+            if index == 1:
+                bench.take()
+
+    assert [index for index, _, _ in bench.shown(events)] == [0, 1, 2, 3]
+
+
 def test_with_a_stride_the_model_gets_no_more_than_its_share():
     bench = Bench(stride=3)
 

@@ -496,6 +496,20 @@ def test_a_signal_ends_the_pause_of_a_window():
     assert other.indices("a") == list(range(pipeline.statistics.frames))
 
 
+class RatedSink(FakeSink):
+    """Wants to know how many frames the model sees and how many there are."""
+
+    def rate(self, source: str, network: float, pictures: float) -> None:
+        self.at[source] = self.at.get(source, 0) + (0 <= network < pictures)
+
+
+@pytest.mark.parametrize(("stride", "told"), [(1, False), (4, True)])
+def test_a_sink_that_asks_is_told_the_rates_where_they_differ(stride, told):
+    sink = RatedSink()
+    bounded(make([FakeSource("a", 40)], [sink], trackers=[SteadyTracker()], stride=stride).run)
+    assert (sink.at.get("a", 0) > 0) is told
+
+
 def test_windows_are_kept_alive_while_no_frame_comes():
     window = FakeWindow()
     bounded(make([FakeSource("a", 2, pace=0.1)], [window]).run)
