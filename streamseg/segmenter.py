@@ -143,6 +143,11 @@ class Segmenter:
             about += "; regions of classes, without scores or IDs"
         self.description = f"model {model.name} ({about}), device {self.device}, {why}"
 
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know of what was done so far, such as that a GPU's memory was short."""
+        return self.runner.notes if self.runner is not None else []
+
     def __call__(self, pictures: Sequence[Picture]) -> list[Found]:
         """What is in each picture (planes, or uint8 [H, W, 3] RGB); sizes may differ. Any thread may call.
 
@@ -172,7 +177,7 @@ class Segmenter:
 
     def _groups(self, pictures: Sequence[Picture]) -> list[list[int]]:
         """Positions of the pictures that go through the network together."""
-        if self.device.type == "cpu":
+        if self.runner is None and self.device.type == "cpu":
             return [[index] for index in range(len(pictures))]
         by_kind: dict[Hashable, list[int]] = {}
         for index, picture in enumerate(pictures):

@@ -44,7 +44,8 @@ class DevicePainter(Painter):
     def paint(self, frame: Frame, found: Found) -> Picture:
         """See :class:`streamseg.overlay.painter.Painter`."""
         copy = self.copies(frame.pixels)
-        if isinstance(found, Instances) and len(found) and not self.show_boxes:
+        shapes = (self.mask_opacity > 0 or self.show_outlines) and not self.show_boxes
+        if isinstance(found, Instances) and len(found) and shapes:
             order, colours = ranked(found)
             try:
                 with self._working():

@@ -65,6 +65,7 @@ class Pipeline:
         workers: How many batches the model works on at once.
         stride: The model sees every n-th frame of each source; trackers tell where things are in those between.
         max_frames: Most frames of each source; None for all.
+        remarks: What the model has to say when all is done; joins the notes of the statistics.
 
     Attributes:
         statistics: What has been done so far; complete after ``close``.
@@ -84,6 +85,7 @@ class Pipeline:
         workers: int = 1,
         stride: int = 1,
         max_frames: int | None = None,
+        remarks: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         infos = [source.info for source in sources]
         self.statistics = Statistics(infos, max_frames)
@@ -98,6 +100,7 @@ class Pipeline:
         self._segmenters = workers
         self._stride = stride
         self._max_frames = max_frames
+        self._remarks = remarks
         self._intake = Intake([info.live for info in infos], max(queue_length, batch_size))
         self._front: Channel[Delivery] | None = None
         self._windows: list[Writer] = []
@@ -181,6 +184,7 @@ class Pipeline:
         for stream, source in zip(self.statistics.streams, self._sources, strict=True):
             stream.losses.update(source.losses)
             stream.notes.extend(source.notes)
+        self.statistics.notes.extend(self._remarks())
         self.statistics.end()
         self._closed = True
 

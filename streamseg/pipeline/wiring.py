@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from streamseg.pipeline.core import Outlet, Pipeline
 from streamseg.pipeline.naming import told_apart
@@ -15,6 +15,7 @@ from streamseg.sources import Source, expand, open_source
 from streamseg.tracking import Tracker, make_tracker
 
 if TYPE_CHECKING:
+    from streamseg.overlay.painter import Painter
     from streamseg.segmenter import Segmenter
 
 LOW_SHARE = 0.5
@@ -105,8 +106,6 @@ class Plan:
 
     def parts(self, segmenter: Segmenter) -> Parts:
         """What comes after the model, made anew."""
-        from streamseg.overlay.painter import Painter
-
         settings = self.settings
         trackers = [
             make_tracker(
@@ -117,16 +116,8 @@ class Plan:
             )
             for _ in self.sources
         ]
-        painter = Painter(
-            mask_opacity=settings.mask_opacity,
-            show_outlines=settings.outlines,
-            show_boxes=settings.boxes,
-            show_labels=settings.labels,
-            show_ids=settings.labels,
-            show_scores=settings.labels,
-        )
         return Parts(
-            paint=painter.paint,
+            paint=_painter(settings, segmenter).paint,
             trackers=trackers,
             outlets=self._outputs.make(),
             batch_size=settings.batch_size or (1 if segmenter.device.type == "cpu" else BATCH_SIZE_GPU),
@@ -146,4 +137,26 @@ class Plan:
             workers=segmenter.workers,
             stride=self.settings.stride,
             max_frames=self.settings.max_frames,
+            remarks=lambda: segmenter.notes,
         )
+
+
+def _painter(settings: Settings, segmenter: Segmenter) -> Painter:
+    """Paints where the model runs, if there are kernels for that device."""
+    from streamseg.models.suppression import has_triton
+    from streamseg.overlay.painter import Painter
+
+    look: dict[str, Any] = {
+        "mask_opacity": settings.mask_opacity,
+        "show_outlines": settings.outlines,
+        "show_boxes": settings.boxes,
+        "show_labels": settings.labels,
+        "show_ids": settings.labels,
+        "show_scores": settings.labels,
+    }
+    if segmenter.runner is None or not has_triton():
+        return Painter(**look)
+    from streamseg.overlay.device import DevicePainter
+
+    segmenter.runner.lends = True
+    return DevicePainter(**look, device=segmenter.device, copies=segmenter.runner.uploads.take)
