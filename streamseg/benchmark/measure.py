@@ -117,6 +117,7 @@ class _Benchmark:
                 given = (clip, batches, about["batch_size"], about["precision"])
                 report.forward = self._processes["loop"].call("forward", *given)
             self._step()
+        report.notes = ours.call("notes")
 
     def _frames(self) -> dict[str, int]:
         """How many frames each part gets, after a trial in which everything becomes warm."""

@@ -58,6 +58,10 @@ class Ours:
                 pass
             return watch.stop()
 
+    def notes(self) -> list[str]:
+        """What the user should know of the runs so far, such as that a GPU's memory was too small for a batch."""
+        return self._segmenter.notes
+
     def memory(self) -> dict[str, float | None]:
         """The most that the process and its device have held, GB."""
         return {"process_gb": peak_resident(), "device_gb": device_peak(self._segmenter.device)}

@@ -19,6 +19,7 @@ class Report:
     Attributes:
         about: The machine and what was chosen, see :meth:`streamseg.benchmark.ours.Ours.about`, with the clip.
         rounds: (``"pipeline"`` or ``"loop"``, timing) in the order in which they ran.
+        notes: What the user should know of the runs, such as that a GPU's memory was too small for a batch.
         memory: Of ``"pipeline"`` and ``"loop"``: the most that process and device held until the end of the
             first round, GB.
         stages: A timing by the stage's name; None where there is no such stage.
@@ -30,6 +31,7 @@ class Report:
 
     about: dict[str, Any]
     rounds: list[tuple[str, Timing]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     memory: dict[str, dict[str, float | None]] = field(default_factory=dict)
     stages: dict[str, Timing | None] = field(default_factory=dict)
     forward: Timing | None = None
@@ -86,6 +88,7 @@ class Report:
         return {
             **self.about,
             **wholes,
+            "notes": self.notes,
             "rounds": [{"what": name, **timing.figures()} for name, timing in self.rounds],
             "stages": {name: timing and timing.figures() for name, timing in self.stages.items()},
             "torchvision_forward": self.forward and self.forward.figures(),

@@ -23,6 +23,8 @@ def print_report(report: Report) -> None:
     machine = about["machine"]
     print(_machine(machine))
     where = f"{about['model']} on {about['device']}, {about['precision']}, batches of {about['batch_size']}"
+    where += f", {about['workers']} at once" if about["workers"] > 1 else ""
+    where += f", one frame in {about['stride']} for the model" if about["stride"] > 1 else ""
     title = f"{about['clip']} at {about['width']}x{about['height']}, {where}"
     head = ("frames/s", "ms/frame", "median", "95 %", "CPU ms", "memory GB", "device GB")
     rows: list[tuple[str, Iterable[str]]] = []
@@ -37,7 +39,7 @@ def print_report(report: Report) -> None:
         rows.append(("torchvision's forward alone, nothing pasted", [*_cells(report.forward), "", ""]))
     if rows:
         show_table(title, head, rows, "what")
-    for line in _conclusions(report):
+    for line in [*_conclusions(report), *report.notes]:
         print(line)
     if report.painting:
         _print_painting(report.painting, machine["supervision"])

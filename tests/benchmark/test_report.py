@@ -20,7 +20,7 @@ MEMORY = {"pipeline": {"process_gb": 1.0, "device_gb": None}, "loop": {"process_
 def test_what_the_figures_come_to():
     rounds = [("pipeline", timing(40, cpu=60)), ("loop", timing(400, 2)), ("pipeline", timing(44, cpu=60))]
     stages = {"decode": timing(2), "upload": None, "network": timing(90), "segment": timing(35), "encode": timing(20)}
-    report = Report(ABOUT, rounds, MEMORY, stages, timing(105), 7_000_000_000, 1e12)
+    report = Report(ABOUT, rounds, [], MEMORY, stages, timing(105), 7_000_000_000, 1e12)
     ratios = report.ratios()
     assert report.slowest == ("segment", stages["segment"])
     assert ratios["pipeline_over_loop"] == pytest.approx(400 / 42)
@@ -31,14 +31,13 @@ def test_what_the_figures_come_to():
 
 @pytest.mark.parametrize(("cpu", "bound"), [(60, 35), (80, 40)])
 def test_the_bound_is_the_network_or_the_cores(cpu, bound):
-    report = Report(ABOUT, [("pipeline", timing(42, cpu=cpu))], MEMORY, {"segment": timing(35)})
+    report = Report(ABOUT, [("pipeline", timing(42, cpu=cpu))], memory=MEMORY, stages={"segment": timing(35)})
     assert report.ratios()["end_to_end_over_bound"] == pytest.approx(42 / bound)
 
 
 def test_a_model_that_sees_every_third_frame_may_take_three_times_as_long():
-    report = Report(
-        ABOUT | {"stride": 3}, [("pipeline", timing(20, cpu=20))], MEMORY, {"segment": timing(45), "encode": timing(16)}
-    )
+    stages = {"segment": timing(45), "encode": timing(16)}
+    report = Report(ABOUT | {"stride": 3}, [("pipeline", timing(20, cpu=20))], memory=MEMORY, stages=stages)
     assert report.slowest[0] == "encode"
     assert report.ratios()["end_to_end_over_slowest_stage"] == pytest.approx(20 / 16)
     assert report.ratios()["end_to_end_over_bound"] == pytest.approx(20 / 15)

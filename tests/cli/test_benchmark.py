@@ -172,8 +172,16 @@ def test_a_gpu_and_its_peers_are_told(capsys):
     memory = {"pipeline": {"process_gb": None, "device_gb": 3.25}}
     ways = {"streamseg_planes": 2.5, "streamseg_rgb": 3.0, "torchvision": 200.0, "supervision": 30.0}
     painting = [{"size": [1280, 720], "instances": 20, "ms": ways}]
-    print_report(Report(about, [("pipeline", timing)], memory, {"upload": timing}, painting=painting))
+    notes = ["the memory of cuda:0 was too small"]
+    print_report(Report(about, [("pipeline", timing)], notes, memory, {"upload": timing}, painting=painting))
     out = capsys.readouterr().out
-    for words in ("16 cores, 128 GB; Some GPU, 140 GB;", "[a].mp4 at 1920x1080", "200.0", "3.25", "supervision 0.31"):
+    for words in (
+        "16 cores, 128 GB; Some GPU, 140 GB;",
+        "[a].mp4 at 1920x1080",
+        "200.0",
+        "3.25",
+        "supervision 0.31",
+        *notes,
+    ):
         assert words in out
     assert "÷" not in out.split("20 objects")[0].split("CPU ms")[1]
