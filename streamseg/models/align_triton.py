@@ -59,7 +59,7 @@ def align(
     return out.permute(0, 3, 1, 2)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["level", "height", "width"])  # or each size of picture would be compiled for
 def _align(  # type: ignore[no-untyped-def]
     features,
     regions,
@@ -111,7 +111,7 @@ def _align(  # type: ignore[no-untyped-def]
             lower = tl.load(below + near_columns, read, 0.0).to(tl.float32) * (1 - far)[:, None]
             lower += tl.load(below + far_columns, read, 0.0).to(tl.float32) * far[:, None]
             total += upper * (1 - low)[:, None] + lower * low[:, None]
-    place = ((region * SIZE + row) * SIZE + cell[:, None]) * channels + channel[None, :]
+    place = ((region.to(tl.int64) * SIZE + row) * SIZE + cell[:, None]) * channels + channel[None, :]
     tl.store(out + place, (total / (RATIO * RATIO)).to(out.dtype.element_ty), wanted)
 
 

@@ -7,16 +7,22 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def fold_norms(module: nn.Module) -> None:
-    """Replaces every convolution that a batch norm follows in a ``Sequential`` by one convolution, in place.
+    """Replaces every convolution that a batch norm follows by one convolution, in place.
+
+    What follows what is known inside a ``Sequential``, and of torchvision's ResNets by their names: ``bn1`` comes after
+    ``conv1``, and so on.
 
     Args:
         module: In evaluation mode; it cannot be trained on afterwards.
     """
     for child in module.children():
         fold_norms(child)
-    if not isinstance(module, nn.Sequential):
-        return
-    for before, after in zip(list(module.named_children()), list(module.named_children())[1:], strict=False):
-        if isinstance(before[1], nn.Conv2d) and isinstance(after[1], nn.BatchNorm2d):
-            setattr(module, before[0], fuse_conv_bn_eval(before[1].eval(), after[1].eval()))
-            setattr(module, after[0], nn.Identity())
+    children = dict(module.named_children())
+    pairs = [(name, name.replace("conv", "bn")) for name in children if name.startswith("conv")]
+    if isinstance(module, nn.Sequential):
+        pairs = list(zip(children, list(children)[1:], strict=False))
+    for before, after in pairs:
+        convolution, norm = children[before], children.get(after)
+        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            setattr(module, before, fuse_conv_bn_eval(convolution.eval(), norm.eval()))
+            setattr(module, after, nn.Identity())

@@ -20,6 +20,7 @@ TRIALS = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Recording:
+    run: Pass  # whose constants the graph reads
     graph: torch.cuda.CUDAGraph
     given: torch.Tensor
     results: Sequence[torch.Tensor]
@@ -101,7 +102,7 @@ class Graphs:
         if trouble is not None:
             self.fault = str(trouble).strip().splitlines()[0]
             return None
-        return _Recording(graph, given, results)
+        return _Recording(run, graph, given, results)
 
 
 @contextmanager

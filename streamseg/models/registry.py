@@ -128,6 +128,7 @@ def _load_mask_rcnn(name: str, checkpoint: Checkpoint | None, class_names: Seque
     from streamseg.models import torchvision_zoo
     from streamseg.models.detect import MaskRCNNDetector
     from streamseg.models.fitting import class_names_for, load_into
+    from streamseg.models.folding import fold_norms
     from streamseg.models.model import Model
 
     origin = "COCO weights" if checkpoint is None else str(checkpoint.path)
@@ -137,6 +138,7 @@ def _load_mask_rcnn(name: str, checkpoint: Checkpoint | None, class_names: Seque
     checkpoint = torchvision_zoo.modernised(checkpoint)
     torchvision_zoo.match_norms(network, checkpoint)
     load_into(network, checkpoint)
+    fold_norms(network.eval())
     return Model(name, MaskRCNNDetector(network).eval(), names, origin, reason)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -22,6 +24,12 @@ from streamseg.regions import Regions
 
 OVERLAPPING = 3
 """Batches at once: one on its way up, one in the network, one on its way down."""
+
+MOST_PASSES = 16
+"""Kinds of picture whose constants, a few megabytes of anchors each, are kept."""
+
+# What other libraries than torch's allocator say then.
+_SHORT = re.compile("out of memory|ALLOC_FAILED")
 
 
 class Runner:
@@ -54,7 +62,7 @@ class Runner:
         self._compute = torch.cuda.Stream(device) if gpu else None
         self._down = torch.cuda.Stream(device) if gpu else None
         self._graphs = Graphs(self._compute)
-        self._passes: dict[object, Pass | None] = {}
+        self._passes: OrderedDict[Hashable, Pass | None] = OrderedDict()
         self._turn = threading.Lock()
         self._first_size: int | None = None  # of the batch that was too large
         self._most: int | None = None
@@ -83,7 +91,9 @@ class Runner:
             part = pictures[len(results) :][: self._most]
             try:
                 results += self._found(part)
-            except torch.OutOfMemoryError:
+            except RuntimeError as error:
+                if not isinstance(error, torch.OutOfMemoryError) and not _SHORT.search(str(error)):
+                    raise
                 self._halve(len(part))
         return results
 
@@ -126,6 +136,9 @@ class Runner:
         kind = kind_of(like)
         if kind not in self._passes:
             self._passes[kind] = self._network.fixed(like, self._options)
+            while len(self._passes) > MOST_PASSES:
+                self._passes.popitem(last=False)
+        self._passes.move_to_end(kind)
         return self._passes[kind]
 
     def _one_after_the_other(self, like: Picture, packed: torch.Tensor) -> list[Instances | Regions]:

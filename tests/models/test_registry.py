@@ -60,10 +60,14 @@ def test_coco_weights_from_the_cache(cached):
 
 
 def test_first_edition_has_its_norms_without_epsilon(tmp_path):
-    torch.save(published(NAMES[0]), tmp_path / "old.pth")
+    weights = published(NAMES[0])
+    weights["backbone.body.bn1.running_var"].fill_(1e-6)
+    torch.save(weights, tmp_path / "old.pth")
     model = load_model(weights=tmp_path / "old.pth")
-    norms = [layer for layer in model.network.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
-    assert {norm.eps for norm in norms} == {zoo.NO_EPSILON}
+    # The norms are folded into the convolutions.
+    gain = weights["backbone.body.bn1.weight"] / 1e-3
+    expected = weights["backbone.body.conv1.weight"] * gain[:, None, None, None]
+    torch.testing.assert_close(model.network.rcnn.backbone.body.conv1.weight.detach(), expected)
     assert "person" in model.class_names
 
 

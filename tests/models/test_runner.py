@@ -10,7 +10,7 @@ import torch
 from streamseg.errors import UserError
 from streamseg.models import load_model
 from streamseg.models.model import DetectOptions
-from streamseg.models.runner import Runner
+from streamseg.models.runner import MOST_PASSES, Runner
 from streamseg.planes import Planes, unpack
 from streamseg.scenes import render_still
 
@@ -47,18 +47,25 @@ def same(first, second):
     )
 
 
+SHORTAGES = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("Triton Error [CUDA]: out of memory"),
+]
+
+
 class Short(torch.nn.Module):
     """A network whose device has memory for few pictures at once, and which finds the brightness of each."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, shortage: Exception = SHORTAGES[0]) -> None:
         super().__init__()
-        self.most, self.sizes = most, []
+        self.most, self.sizes, self.shortage = most, [], shortage
 
     def fixed(self, like, options):
         def run(packed):
             self.sizes.append(len(packed))
             if len(packed) > self.most:
-                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+                raise self.shortage
             found = torch.zeros(len(packed), 1, 6 + 4)
             found[:, 0, 4] = packed.float().mean(1) / 255
             return found, torch.ones(len(packed), dtype=torch.bool)
@@ -98,8 +105,9 @@ def test_networks_without_fixed_shapes(model, pictures, monkeypatch):
     assert [len(each) for each in runner(model)(pictures)] == [len(each) for each in expected]
 
 
-def test_no_memory_halves_the_batch_from_then_on_and_says_so_once(model):
-    network = Short(most=2)
+@pytest.mark.parametrize("shortage", SHORTAGES, ids=repr)
+def test_no_memory_halves_the_batch_from_then_on_and_says_so_once(model, shortage):
+    network = Short(2, shortage)
     run = runner(model, network)
     for _ in range(2):
         found = run([flat(level) for level in range(0, 240, 30)])
@@ -125,6 +133,18 @@ def test_no_memory_in_several_threads(model):
         level: [level] * 4 for level in (60, 120, 240)
     }
     assert len(run.notes) == 1
+
+
+def test_other_errors_are_not_about_memory(model):
+    with pytest.raises(RuntimeError, match="misaligned address"):
+        runner(model, Short(0, RuntimeError("CUDA error: misaligned address")))([flat(1)] * 2)
+
+
+def test_pictures_of_many_sizes_leave_little_behind(model):
+    run = runner(model, Short(most=9))
+    for width in range(3, 40):
+        run([np.zeros((4, width, 3), np.uint8)])
+    assert len(run._passes) == MOST_PASSES
 
 
 def test_no_memory_for_one_frame_is_the_users_to_solve(model):
