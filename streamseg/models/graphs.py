@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+from streamseg.models.cudnn import convolutions
 
 Pass = Callable[[torch.Tensor], Sequence[torch.Tensor]]
 """From one batch to tensors of as many rows, always the same operations on the same shapes."""
@@ -84,8 +85,8 @@ class Graphs:
     def _record(self, run: Pass, given: torch.Tensor) -> _Recording | None:
         graph = torch.cuda.CUDAGraph()
         trouble: Exception | None = None
-        with _fastest_convolutions():
-            run(given)  # chooses the kernels, which cannot be done while recording
+        with convolutions(benchmark=True):
+            run(given)  # tries cuDNN's kernels out, which cannot be done while recording
             self._pool = self._pool or torch.cuda.graph_pool_handle()
             try:
                 # Other threads go on using the device meanwhile, which only the mode "thread_local" allows.
@@ -103,14 +104,3 @@ class Graphs:
             self.fault = str(trouble).strip().splitlines()[0]
             return None
         return _Recording(run, graph, given, results)
-
-
-@contextmanager
-def _fastest_convolutions() -> Iterator[None]:
-    """Has cuDNN try its kernels out for each new shape, rather than guess."""
-    before = torch.backends.cudnn.benchmark
-    torch.backends.cudnn.benchmark = True
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.benchmark = before

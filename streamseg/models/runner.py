@@ -14,6 +14,7 @@ import torch
 
 from streamseg.errors import UserError
 from streamseg.instances import Instances
+from streamseg.models.cudnn import convolutions
 from streamseg.models.fixed import LABEL, MASK, SCORE
 from streamseg.models.graphs import Graphs, Pass
 from streamseg.models.model import DetectOptions, Model, Network
@@ -167,7 +168,8 @@ class Runner:
         # Recordings must not refer to what autocast caches.
         half = self._precision != torch.float32
         autocast = torch.autocast(self._device.type, self._precision, enabled=half, cache_enabled=False)
-        with self._turn, stream, torch.inference_mode(), autocast:
+        # What is asked for in float32 is not computed with the 10 bits that cuDNN makes of it by default.
+        with self._turn, stream, torch.inference_mode(), autocast, convolutions(allow_tf32=half):
             yield
 
 

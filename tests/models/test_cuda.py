@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from streamseg.models import load_model
+from streamseg.models import torchvision_zoo as zoo
+from streamseg.models.cudnn import convolutions
 from streamseg.models.fixed import SCORE
 from streamseg.models.graphs import TRIALS, Graphs
 from streamseg.scenes import render_still
@@ -30,6 +32,25 @@ def test_the_gpu_finds_what_the_cpu_finds(exact, pictures):
     for theirs, ours in zip(expected, exact(pictures), strict=True):
         distance = np.abs(theirs.boxes[:, None] - ours.boxes[None]).max(2)
         assert (distance.min(1) < 2).mean() > 0.8  # the two resize in different ways
+
+
+@pytest.mark.parametrize("name", ["maskrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn_v2"])
+def test_the_objects_of_torchvision(name, pictures, tmp_path):
+    torch.manual_seed(0)
+    network = zoo.build(name, 3).eval()
+    torch.save({"model": network.state_dict(), "class_names": list("abc")}, tmp_path / "random.pth")
+    segmenter = Segmenter(load_model(name, tmp_path / "random.pth"), "cuda", "fp32", 0.3, 100, input_size=128)
+    network.transform.min_size, network.transform.max_size = (128,), 213
+    network.roi_heads.score_thresh = 0.3
+    given = [torch.from_numpy(picture).permute(2, 0, 1).float().cuda() / 255 for picture in pictures[:2]]
+    with torch.inference_mode(), convolutions(allow_tf32=False):
+        expected = network.cuda()(given)
+    for _ in range(TRIALS + 2):
+        for ours, theirs in zip(segmenter(pictures[:2]), expected, strict=True):
+            assert len(ours) == len(theirs["scores"]) > 0
+            assert np.abs(ours.scores - theirs["scores"].cpu().numpy()).max() < 1e-3
+            distance = np.abs(ours.boxes[:, None] - theirs["boxes"].cpu().numpy()[None]).max(2)
+            assert distance.min(1).max() < 0.1
 
 
 def test_replays_are_what_first_passes_are(exact, pictures):
