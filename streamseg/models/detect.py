@@ -12,11 +12,11 @@ from torchvision.ops import batched_nms, clip_boxes_to_image, remove_small_boxes
 
 from streamseg.models.backbone import DETAIL
 from streamseg.models.fixed import MIN_BOX_SIDE, FixedDetections, FixedDetector
+from streamseg.models.kernels import kernel_trouble
 from streamseg.models.model import Detections, DetectOptions, Network
 from streamseg.models.pooling import RowPool
 from streamseg.models.prepare import Prepare, ToRGB
 from streamseg.models.proposals import Proposer
-from streamseg.models.suppression import has_triton
 from streamseg.planes import Picture, Planes
 
 Ranges = Mapping[str, tuple[float, float]]
@@ -82,7 +82,7 @@ class MaskRCNNDetector(Network):
     def fixed(self, like: Picture, options: DetectOptions) -> Callable[[torch.Tensor], FixedDetections] | None:
         """See :class:`streamseg.models.model.Network`."""
         device = next(self.parameters()).device
-        if device.type == "cuda" and not has_triton():
+        if device.type == "cuda" and kernel_trouble(device) is not None:
             return None
         outer = (int(like.shape[0]), int(like.shape[1]))
         to_rgb, prepare = ToRGB(like, device), Prepare(self.rcnn.transform, outer, device)

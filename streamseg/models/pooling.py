@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.ops import MultiScaleRoIAlign
 
+from streamseg.models.kernels import kernel_trouble
 from streamseg.models.scale import Scale
-from streamseg.models.suppression import has_triton
 
 
 class RowPool(MultiScaleRoIAlign):
@@ -55,9 +55,11 @@ class RowPool(MultiScaleRoIAlign):
             image_shapes: Height and width of each image before padding.
         """
         maps = [x[name] for name in self.featmap_names]
-        if self.sampling_ratio >= 1 and maps[0].is_cuda and has_triton() and not torch.is_grad_enabled():
+        here = maps[0].device
+        inference = self.sampling_ratio >= 1 and not torch.is_grad_enabled()
+        if inference and here.type == "cuda" and kernel_trouble(here) is None:
             return self._on_gpu(maps, boxes, image_shapes)
-        if self.sampling_ratio < 1 or maps[0].device.type != "cpu":
+        if self.sampling_ratio < 1 or here.type != "cpu":
             return super().forward(x, boxes, image_shapes)
         channels = maps[0].shape[1]
         table = torch.cat([level.permute(0, 2, 3, 1).reshape(-1, channels) for level in maps])

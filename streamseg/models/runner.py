@@ -17,6 +17,7 @@ from streamseg.instances import Instances
 from streamseg.models.cudnn import convolutions
 from streamseg.models.fixed import LABEL, MASK, SCORE
 from streamseg.models.graphs import Graphs, Pass
+from streamseg.models.kernels import kernel_trouble
 from streamseg.models.model import DetectOptions, Model, Network
 from streamseg.models.prepare import ToRGB
 from streamseg.models.upload import Uploads, kind_of
@@ -77,6 +78,9 @@ class Runner:
                 f"the memory of {self._device} was too small for {self._first_size} frames at once; "
                 f"went on with {self._most} (--batch-size {self._most} starts so)"
             )
+        trouble = kernel_trouble(self._device) if self._device.type == "cuda" else None
+        if trouble is not None:
+            notes.append(f"the GPU's own kernels could not be used, which is slower ({trouble})")
         if self._graphs.fault is not None:
             notes.append(f"CUDA graphs could not be recorded, which is slower ({self._graphs.fault})")
         return notes

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-from functools import lru_cache
-
 import torch
 from torchvision.ops import batched_nms
-
-
-@lru_cache(maxsize=1)
-def has_triton() -> bool:
-    """Whether the kernels for GPUs can be compiled; Triton comes with torch on Linux only."""
-    return importlib.util.find_spec("triton") is not None
 
 
 def suppress(boxes: torch.Tensor, groups: torch.Tensor, alive: torch.Tensor, threshold: float) -> torch.Tensor:

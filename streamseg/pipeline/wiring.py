@@ -143,7 +143,7 @@ class Plan:
 
 def _painter(settings: Settings, segmenter: Segmenter) -> Painter:
     """Paints where the model runs, if there are kernels for that device."""
-    from streamseg.models.suppression import has_triton
+    from streamseg.models.kernels import kernel_trouble
     from streamseg.overlay.painter import Painter
 
     look: dict[str, Any] = {
@@ -154,7 +154,7 @@ def _painter(settings: Settings, segmenter: Segmenter) -> Painter:
         "show_ids": settings.labels,
         "show_scores": settings.labels,
     }
-    if segmenter.runner is None or not has_triton():
+    if segmenter.runner is None or kernel_trouble(segmenter.device) is not None:
         return Painter(**look)
     from streamseg.overlay.device import DevicePainter
 
