@@ -100,7 +100,7 @@ def picture(
                 result = Result(ticket.frame, found, paint)
                 if wanted:
                     with stage.work():
-                        result.annotated()
+                        result.painted()
                 stage.statistics.found(ticket.stream, found)
                 for outbox in outboxes:
                     outbox.put(Delivery(result, ticket.stream, ticket.born))

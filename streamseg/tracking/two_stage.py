@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from streamseg.instances import Instances
 from streamseg.tracking.likeness import likeness
@@ -225,8 +226,6 @@ def _assign(worth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the pairs with the greatest sum, none that is worth nothing."""
     if not worth.any():
         return np.zeros(0, int), np.zeros(0, int)
-    from scipy.optimize import linear_sum_assignment
-
     rows, columns = linear_sum_assignment(worth, maximize=True)
     paid = worth[rows, columns] > 0
     return rows[paid], columns[paid]
