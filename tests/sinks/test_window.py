@@ -18,13 +18,14 @@ from streamseg.sinks import WindowSink
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the screens of other systems cannot be made up")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def screen():
     if not shutil.which("Xvfb") or not shutil.which("xdotool"):
         pytest.skip("needs Xvfb and xdotool")
     ours, theirs = os.pipe()
+    # Without -noreset the server starts anew whenever its last client leaves, and throws out whoever comes just then.
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(theirs), "-screen", "0", "800x600x24", "-nolisten", "tcp"],
+        ["Xvfb", "-noreset", "-displayfd", str(theirs), "-screen", "0", "800x600x24", "-nolisten", "tcp"],
         pass_fds=[theirs],
         stderr=subprocess.DEVNULL,
     )
@@ -126,7 +127,12 @@ def press(screen, *keys):
             click_close(screen, int(window))
             continue
         command = ["key", "--window", window, key]
-        subprocess.run(["xdotool", "windowfocus", window, *command], env={**os.environ, "DISPLAY": screen}, check=True)
+        focused = ["xdotool", "windowfocus", window, *command]
+        deadline = time.monotonic() + 60
+        # A window that is on its way cannot be focused yet.
+        while subprocess.run(focused, env={**os.environ, "DISPLAY": screen}, capture_output=True).returncode:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
         time.sleep(0.3)
 
 
