@@ -19,6 +19,8 @@ from streamseg.models.prepare import Prepare, ToRGB
 from streamseg.models.proposals import Proposer
 from streamseg.planes import Picture, Planes
 
+_MASKS_AT_ONCE = 8
+
 Ranges = Mapping[str, tuple[float, float]]
 """Least and greatest value seen at each point of a network, by the point's name."""
 
@@ -115,11 +117,15 @@ class MaskRCNNDetector(Network):
         counts = [len(labels) for _, _, labels in found]
         if not sum(counts):
             return [features["0"].new_zeros((0, 28, 28), dtype=torch.float32) for _ in found]
-        pooled = self._mask_pool(features, [boxes for boxes, _, _ in found], sizes)
-        logits = heads.mask_predictor(heads.mask_head(pooled))
+        boxes = [boxes for boxes, _, _ in found]
+        # oneDNN keeps code and memory for every shape that it has met, so there may not be too many of them.
+        spare = -sum(counts) % _MASKS_AT_ONCE
+        boxes[-1] = torch.cat([boxes[-1], boxes[-1].new_zeros((spare, 4))])
+        logits = heads.mask_predictor(heads.mask_head(self._mask_pool(features, boxes, sizes)))
         labels = torch.cat([labels for _, _, labels in found])
         chosen = logits[torch.arange(len(labels), device=labels.device), labels]
-        return chosen.float().sigmoid().split(counts)
+        # Image by image: torch computes the last few numbers of an array otherwise than the rest.
+        return [of_image.float().sigmoid() for of_image in chosen.split(counts)]
 
 
 def _select(

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 LOW_SHARE = 0.5
 """Least score, as a share of the score threshold, at which a detection still holds on to a followed object."""
 
-BATCH_SIZE_GPU = 4
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
@@ -120,7 +118,7 @@ class Plan:
             paint=_painter(settings, segmenter).paint,
             trackers=trackers,
             outlets=self._outputs.make(),
-            batch_size=settings.batch_size or (1 if segmenter.device.type == "cpu" else BATCH_SIZE_GPU),
+            batch_size=settings.batch_size or segmenter.batch_size,
         )
 
     def pipeline(self, segmenter: Segmenter) -> Pipeline:
