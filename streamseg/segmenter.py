@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from streamseg.errors import UserError
+from streamseg.models.gpu.runner import OVERLAPPING, Runner
+from streamseg.models.gpu.upload import kind_of
 from streamseg.models.model import DetectOptions, Model, Network
-from streamseg.models.runner import OVERLAPPING, Runner
-from streamseg.models.upload import kind_of
 from streamseg.planes import Picture, Planes
 from streamseg.result import Found
 

@@ -9,21 +9,21 @@ import pytest
 # Module, kernel, types of its arguments, its constants, options.
 KERNELS = [
     (
-        "models.suppression_triton",
+        "models.gpu.suppression_triton",
         "_find_overlaps",
         "boxes:*fp32 groups:*i32 overlaps:*i32 count:i32 threshold:fp32",
         {"WORDS": 32},
         {"num_warps": 1},
     ),
     (
-        "models.suppression_triton",
+        "models.gpu.suppression_triton",
         "_walk",
         "overlaps:*i32 alive:*i8 keep:*i8 count:i32",
         {"WORDS": 64},
         {"num_warps": 1},
     ),
     (
-        "models.align_triton",
+        "models.gpu.align_triton",
         "_align",
         "features:*fp16 regions:*fp32 levels:*i32 images:*i32 out:*fp16 level:i32 scale:fp32 height:i32 width:i32 "
         "channels:i32 per_image:i32 per_row:i32 per_column:i32",

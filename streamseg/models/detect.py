@@ -11,11 +11,11 @@ from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import batched_nms, clip_boxes_to_image, remove_small_boxes
 
 from streamseg.models.backbone import DETAIL
-from streamseg.models.fixed import MIN_BOX_SIDE, FixedDetections, FixedDetector
-from streamseg.models.kernels import kernel_trouble
+from streamseg.models.gpu.fixed import MIN_BOX_SIDE, FixedDetections, FixedDetector
+from streamseg.models.gpu.kernels import kernel_trouble
+from streamseg.models.gpu.prepare import Prepare, ToRGB
 from streamseg.models.model import Detections, DetectOptions, Network
 from streamseg.models.pooling import RowPool
-from streamseg.models.prepare import Prepare, ToRGB
 from streamseg.models.proposals import Proposer
 from streamseg.planes import Picture, Planes
 

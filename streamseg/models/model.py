@@ -15,7 +15,7 @@ from streamseg.planes import Picture, Planes
 from streamseg.regions import Regions
 
 if TYPE_CHECKING:
-    from streamseg.models.fixed import FixedDetections
+    from streamseg.models.gpu.fixed import FixedDetections
 
 Kind = Literal["instances", "regions"]
 """What a model finds: objects, each with its mask, or the class of every pixel."""

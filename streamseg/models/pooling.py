@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.ops import MultiScaleRoIAlign
 
-from streamseg.models.kernels import kernel_trouble
+from streamseg.models.gpu.kernels import kernel_trouble
 from streamseg.models.scale import Scale
 
 
@@ -90,7 +90,7 @@ class RowPool(MultiScaleRoIAlign):
     def _on_gpu(
         self, maps: list[torch.Tensor], boxes: list[torch.Tensor], image_shapes: list[tuple[int, int]]
     ) -> torch.Tensor:
-        from streamseg.models.align_triton import align
+        from streamseg.models.gpu.align_triton import align
 
         regions, strides = torch.cat(boxes).float(), _strides(maps, image_shapes)
         images = torch.cat([torch.full_like(each[:, 0], number) for number, each in enumerate(boxes)])

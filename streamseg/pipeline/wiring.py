@@ -141,7 +141,7 @@ class Plan:
 
 def _painter(settings: Settings, segmenter: Segmenter) -> Painter:
     """Paints where the model runs, if there are kernels for that device."""
-    from streamseg.models.kernels import kernel_trouble
+    from streamseg.models.gpu.kernels import kernel_trouble
     from streamseg.overlay.painter import Painter
 
     look: dict[str, Any] = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from streamseg.models.runner import Runner
+from streamseg.models.gpu.runner import Runner
 from streamseg.overlay.device import DevicePainter
 from streamseg.pipeline import wiring
 from streamseg.scenes import render_still
@@ -70,7 +70,7 @@ def test_the_same_film_as_with_the_cpus_painter(clip, tmp_path, monkeypatch):
     statistics, segmenter = run(clip, tmp_path / "gpu.mp4", batch_size=2, crf=10, device=device)
     assert len(painted_there) == statistics.frames == FRAMES
     assert not segmenter.runner.uploads._copies
-    monkeypatch.setattr("streamseg.models.kernels.kernel_trouble", lambda _: "not wanted")
+    monkeypatch.setattr("streamseg.models.gpu.kernels.kernel_trouble", lambda _: "not wanted")
     run(clip, tmp_path / "cpu.mp4", batch_size=2, crf=10, device=device)
     assert len(painted_there) == FRAMES
     for ours, theirs in zip(pictures(tmp_path / "gpu.mp4"), pictures(tmp_path / "cpu.mp4"), strict=True):

@@ -47,9 +47,7 @@ def test_pictures_have_no_codec(tmp_path):
 
 @without
 def test_hardware_that_is_not_there(clip):
-    with pytest.raises(
-        UserError, match=r"--codec hardware: no video can be decoded on a GPU here .*--codec auto"
-    ):
+    with pytest.raises(UserError, match=r"--codec hardware: no video can be decoded on a GPU here .*--codec auto"):
         open_source(str(clip()), codec="hardware")
 
 

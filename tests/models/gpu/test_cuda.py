@@ -8,9 +8,9 @@ import torch
 
 from streamseg.models import load_model
 from streamseg.models import torchvision_zoo as zoo
-from streamseg.models.cudnn import convolutions
-from streamseg.models.fixed import SCORE
-from streamseg.models.graphs import TRIALS, Graphs
+from streamseg.models.gpu.cudnn import convolutions
+from streamseg.models.gpu.fixed import SCORE
+from streamseg.models.gpu.graphs import TRIALS, Graphs
 from streamseg.scenes import render_still
 from streamseg.segmenter import Segmenter
 

@@ -11,9 +11,9 @@ from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
 from streamseg.models.backbone import DETAIL
+from streamseg.models.gpu.suppression import suppress
 from streamseg.models.model import DetectOptions
 from streamseg.models.proposals import Proposer
-from streamseg.models.suppression import suppress
 
 CANDIDATES = 2048
 """Most boxes of one image that compete in the last suppression; a crowd of 100 objects has about as many."""

@@ -11,7 +11,7 @@ _LEAST = 64  # boxes per problem below which nothing is gained
 
 
 def suppress(boxes: torch.Tensor, groups: torch.Tensor, alive: torch.Tensor, threshold: float) -> torch.Tensor:
-    """See :func:`streamseg.models.suppression.suppress`."""
+    """See :func:`streamseg.models.gpu.suppression.suppress`."""
     problems, given = alive.shape
     count = max(_LEAST, triton.next_power_of_2(given))
     room = count - given

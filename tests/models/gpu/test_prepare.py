@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
-from streamseg.models.prepare import Prepare, ToRGB
+from streamseg.models.gpu.prepare import Prepare, ToRGB
 from streamseg.planes import Planes, pack, packed_size
 
 CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 import torch
 
-from streamseg.models import kernels
+from streamseg.models.gpu import kernels
 
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # of an interpreted division
 
@@ -34,14 +34,14 @@ def test_what_cannot_be_compiled_is_told(kernel_device, monkeypatch, failing, re
     def fail(*_):
         raise failing
 
-    monkeypatch.setattr("streamseg.models.suppression_triton.suppress", fail)
+    monkeypatch.setattr("streamseg.models.gpu.suppression_triton.suppress", fail)
     trouble = kernels.kernel_trouble(torch.device(kernel_device))
     assert reason in trouble
     assert "\n" not in trouble
 
 
 def test_wrong_results_are_noticed(kernel_device, monkeypatch):
-    monkeypatch.setattr("streamseg.models.suppression_triton.suppress", lambda *given: given[2])
+    monkeypatch.setattr("streamseg.models.gpu.suppression_triton.suppress", lambda *given: given[2])
     assert "wrong" in kernels.kernel_trouble(torch.device(kernel_device))
 
 

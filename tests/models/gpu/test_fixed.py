@@ -5,12 +5,13 @@ import pytest
 import torch
 from torchvision.models import detection
 
-from streamseg.models import fixed, load_model
+from streamseg.models import load_model
 from streamseg.models.detect import MaskRCNNDetector
-from streamseg.models.fixed import LABEL, MASK, SCORE, FixedDetector
+from streamseg.models.gpu import fixed
+from streamseg.models.gpu.fixed import LABEL, MASK, SCORE, FixedDetector
+from streamseg.models.gpu.prepare import Prepare
+from streamseg.models.gpu.runner import instances_of
 from streamseg.models.model import DetectOptions
-from streamseg.models.prepare import Prepare
-from streamseg.models.runner import instances_of
 from streamseg.scenes import render_still
 
 SIZE = (90, 120)

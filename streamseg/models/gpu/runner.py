@@ -14,13 +14,13 @@ import torch
 
 from streamseg.errors import UserError
 from streamseg.instances import Instances
-from streamseg.models.cudnn import convolutions
-from streamseg.models.fixed import LABEL, MASK, SCORE
-from streamseg.models.graphs import Graphs, Pass
-from streamseg.models.kernels import kernel_trouble
+from streamseg.models.gpu.cudnn import convolutions
+from streamseg.models.gpu.fixed import LABEL, MASK, SCORE
+from streamseg.models.gpu.graphs import Graphs, Pass
+from streamseg.models.gpu.kernels import kernel_trouble
+from streamseg.models.gpu.prepare import ToRGB
+from streamseg.models.gpu.upload import Uploads, kind_of
 from streamseg.models.model import DetectOptions, Model, Network
-from streamseg.models.prepare import ToRGB
-from streamseg.models.upload import Uploads, kind_of
 from streamseg.planes import Picture
 from streamseg.regions import Regions
 
@@ -178,7 +178,7 @@ class Runner:
 
 
 def instances_of(places: np.ndarray, model: Model) -> Instances:
-    """The objects of one image from its row of :class:`streamseg.models.fixed.FixedDetections`."""
+    """The objects of one image from its row of :class:`streamseg.models.gpu.fixed.FixedDetections`."""
     rows = places[places[:, SCORE] >= 0]
     side = math.isqrt(rows.shape[1] - MASK)
     return Instances(

@@ -19,7 +19,7 @@ def regions(*boxes) -> torch.Tensor:
 @pytest.mark.parametrize("size", [7, 14])
 @pytest.mark.parametrize("channels", [5, 16])
 def test_same_as_torchvision(kernel_device, size, channels):
-    from streamseg.models.align_triton import align
+    from streamseg.models.gpu.align_triton import align
 
     boxes = regions((10.3, 20.1, 70.9, 61), (-9, -30, 25, 200), (150, 80, 175, 110), (5, 5, 5.2, 5.1))
     levels, images = torch.tensor([0, 1, 0, 1]), torch.tensor([0, 1, 1, 0])
@@ -33,7 +33,7 @@ def test_same_as_torchvision(kernel_device, size, channels):
 
 
 def test_half_precision_and_regions_that_are_none(kernel_device):
-    from streamseg.models.align_triton import align
+    from streamseg.models.gpu.align_triton import align
 
     features = [level.half().to(kernel_device) for level in maps(8)]
     boxes = regions((10, 20, 70, 61), (torch.nan,) * 4, (0, 0, 1e30, 1e30)).to(kernel_device)

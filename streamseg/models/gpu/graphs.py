@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from streamseg.models.cudnn import convolutions
+from streamseg.models.gpu.cudnn import convolutions
 
 Pass = Callable[[torch.Tensor], Sequence[torch.Tensor]]
 """From one batch to tensors of as many rows, always the same operations on the same shapes."""

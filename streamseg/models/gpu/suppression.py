@@ -22,7 +22,7 @@ def suppress(boxes: torch.Tensor, groups: torch.Tensor, alive: torch.Tensor, thr
         bool [P, K].
     """
     if boxes.device.type == "cuda":
-        from streamseg.models.suppression_triton import suppress as on_gpu
+        from streamseg.models.gpu.suppression_triton import suppress as on_gpu
 
         return on_gpu(boxes, groups, alive, threshold)
     keep = torch.zeros_like(alive)

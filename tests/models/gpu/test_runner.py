@@ -9,8 +9,8 @@ import torch
 
 from streamseg.errors import UserError
 from streamseg.models import load_model
+from streamseg.models.gpu.runner import MOST_PASSES, Runner
 from streamseg.models.model import DetectOptions
-from streamseg.models.runner import MOST_PASSES, Runner
 from streamseg.planes import Planes, unpack
 from streamseg.scenes import render_still
 
@@ -94,7 +94,7 @@ def test_planes_give_what_their_rgb_gives(model, pictures):
 
 def test_what_a_fixed_shape_cannot_hold_is_found_in_another(model, pictures, monkeypatch):
     expected = runner(model)(pictures)
-    monkeypatch.setattr("streamseg.models.fixed.CANDIDATES", 4)
+    monkeypatch.setattr("streamseg.models.gpu.fixed.CANDIDATES", 4)
     found = runner(model)(pictures)
     assert [len(each) for each in found] == [len(each) for each in expected]
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.ops import batched_nms
 
-from streamseg.models.suppression import suppress
+from streamseg.models.gpu.suppression import suppress
 
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # empty boxes, in the interpreter
 
@@ -42,7 +42,7 @@ def test_same_as_torchvision(seed, count, spread, groups):
     ids=["two words", "fewer than a word", "one box", "not a multiple of 32", "a heap"],
 )
 def test_the_kernels_do_the_same(kernel_device, count, spread, groups, threshold):
-    from streamseg.models.suppression_triton import suppress as on_gpu
+    from streamseg.models.gpu.suppression_triton import suppress as on_gpu
 
     problems = [problem(seed, count, spread, groups) for seed in range(2)]
     given = [torch.stack(parts).to(kernel_device) for parts in zip(*problems, strict=True)]
@@ -51,7 +51,7 @@ def test_the_kernels_do_the_same(kernel_device, count, spread, groups, threshold
 
 
 def test_the_kernels_let_the_dead_be(kernel_device):
-    from streamseg.models.suppression_triton import suppress as on_gpu
+    from streamseg.models.gpu.suppression_triton import suppress as on_gpu
 
     boxes, groups, alive = problem(0, 40, 50, 1)
     boxes[3] = torch.nan

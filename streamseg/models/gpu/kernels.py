@@ -13,7 +13,7 @@ def kernel_trouble(device: torch.device) -> str | None:
     """Why Triton's kernels cannot run on a GPU; None where they can. One is run, once."""
     if importlib.util.find_spec("triton") is None:
         return "Triton is not installed"
-    from streamseg.models.suppression_triton import suppress
+    from streamseg.models.gpu.suppression_triton import suppress
 
     try:
         twins = torch.tensor([[[0.0, 0.0, 4.0, 4.0]] * 2], device=device)

@@ -1,0 +1,1 @@
+"""Networks on a GPU: fixed shapes, recorded passes, kernels of our own, overlapping copies."""
