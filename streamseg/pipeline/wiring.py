@@ -75,6 +75,9 @@ class Plan:
 
     def import_everything(self) -> None:
         """Import what ``load`` and ``pipeline`` need; takes seconds, and leaves nothing behind when interrupted."""
+        from streamseg.models.lean import import_torchvision
+
+        import_torchvision()
         import streamseg.overlay.painter
         import streamseg.segmenter
         import streamseg.tracking.two_stage  # noqa: F401
@@ -85,6 +88,7 @@ class Plan:
         Raises:
             UserError: The model, its weights, a class, the device or the precision is not to be had.
         """
+        self.import_everything()
         from streamseg.models import load_model
         from streamseg.segmenter import Segmenter, choose_device
 
