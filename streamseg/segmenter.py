@@ -17,7 +17,7 @@ from streamseg.models.model import DetectOptions, Model, Network
 from streamseg.planes import Picture, Planes
 from streamseg.result import Found
 
-BATCH_SIZE_CPU, BATCH_SIZE_GPU = 2, 4  # on a CPU, 4 save another twentieth of the time for a tenth more memory
+BATCH_SIZE = 4
 MOST_WORKERS = 4
 LARGE = 20_000_000  # parameters from which a network fills the cores by itself, and two at once hold gigabytes
 
@@ -127,6 +127,7 @@ class Segmenter:
         self.class_names = model.class_names
         # A copy of its own, so that one model serves several segmenters.
         network = copy.deepcopy(model.network).to(self.device)
+        network.fold()
         if self.number_format == "int8":
             network.use_bytes()
         self._network = _in_precision(network, self.precision)
@@ -137,7 +138,7 @@ class Segmenter:
         self.workers = 1 if large or self.device.type != "cpu" else min(_cores(), MOST_WORKERS)
         # Sums of float32 depend on the shape of the batch, in their last bits.
         self._together = self.device.type != "cpu" or not (large or self.precision == torch.float32)
-        self.batch_size = 1 if not self._together else BATCH_SIZE_CPU if self.device.type == "cpu" else BATCH_SIZE_GPU
+        self.batch_size = BATCH_SIZE if self._together else 1
         self.runner: Runner | None = None
         if self.device.type == "cuda":
             self.workers = OVERLAPPING

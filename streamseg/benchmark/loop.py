@@ -10,12 +10,14 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torchvision.ops import MultiScaleRoIAlign
 
 from streamseg.benchmark.machine import device_peak, peak_resident
 from streamseg.benchmark.peers import drawn
 from streamseg.benchmark.timing import Stopwatch, Timing
 from streamseg.errors import UserError
 from streamseg.models import load_model
+from streamseg.models.pooling import RowPool
 from streamseg.models.torchvision_zoo import transforms
 from streamseg.segmenter import PRECISIONS, choose_device
 from streamseg.settings import Settings
@@ -39,7 +41,8 @@ class Drawable:
 class ObviousLoop:
     """Reads a frame, runs torchvision's own forward in float32 on it alone, draws, and writes; then the next.
 
-    The weights are the pipeline's. On a GPU the network and the masks are there, too.
+    The weights are the pipeline's, the parts torchvision's: norms are not folded, regions are pooled by its RoIAlign.
+    On a GPU the network and the masks are there, too.
 
     Args:
         settings: Model, device, input size and score threshold.
@@ -63,6 +66,9 @@ class ObviousLoop:
         network: Any = model.network.to(self.device)
         if self._kind == "instances":
             self._network = network.rcnn
+            for module in network.modules():
+                if isinstance(module, RowPool):  # adds methods to torchvision's and no state
+                    module.__class__ = MultiScaleRoIAlign
         else:
             self._network = network.network
             self._transforms = transforms(model.name)

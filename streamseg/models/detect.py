@@ -11,6 +11,7 @@ from torchvision.models.detection.transform import resize_boxes
 from torchvision.ops import batched_nms, clip_boxes_to_image, remove_small_boxes
 
 from streamseg.models.backbone import DETAIL
+from streamseg.models.folding import fold_norms
 from streamseg.models.gpu.fixed import MIN_BOX_SIDE, FixedDetections, FixedDetector
 from streamseg.models.gpu.kernels import kernel_trouble
 from streamseg.models.gpu.prepare import Prepare, ToRGB
@@ -73,6 +74,10 @@ class MaskRCNNDetector(Network):
     def has_bytes(self) -> bool:
         """See :class:`streamseg.models.model.Network`."""
         return self.ranges is not None
+
+    def fold(self) -> None:
+        """See :class:`streamseg.models.model.Network`."""
+        fold_norms(self.rcnn)
 
     def use_bytes(self) -> None:
         """See :class:`streamseg.models.model.Network`."""

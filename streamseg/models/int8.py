@@ -188,7 +188,7 @@ def measure(rcnn: Any, pictures: Iterable[np.ndarray]) -> dict[str, tuple[float,
     """The ranges of a street network's values on typical pictures, to be kept with its weights.
 
     Args:
-        rcnn: In float32, norms folded, in evaluation mode.
+        rcnn: In float32, in evaluation mode.
         pictures: uint8 [H, W, 3] RGB, some dozens.
 
     Returns:

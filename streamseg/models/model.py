@@ -93,8 +93,12 @@ class Network(torch.nn.Module, ABC):
         """Whether it can work in 8-bit integers, on a CPU that can."""
         return False
 
+    def fold(self) -> None:
+        """Does the same in fewer passes over memory from now on, where it can; it is not trained afterwards."""
+        return
+
     def use_bytes(self) -> None:
-        """Works in 8-bit integers from now on, with bfloat16 around them; only where ``has_bytes``."""
+        """Works in 8-bit integers from now on, with bfloat16 around them; only where ``has_bytes``, and once folded."""
         raise NotImplementedError
 
     def fixed(self, like: Picture, options: DetectOptions) -> Callable[[torch.Tensor], FixedDetections] | None:

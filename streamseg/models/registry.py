@@ -108,7 +108,6 @@ def _load_street(name: str, checkpoint: Checkpoint | None, class_names: Sequence
     from streamseg.models.checkpoint import embedded_street
     from streamseg.models.detect import MaskRCNNDetector
     from streamseg.models.fitting import class_names_for, load_into
-    from streamseg.models.folding import fold_norms
     from streamseg.models.model import Model
     from streamseg.models.street import StreetMaskRCNN, shape_of
 
@@ -119,7 +118,6 @@ def _load_street(name: str, checkpoint: Checkpoint | None, class_names: Sequence
     config = shape_of(checkpoint)
     network = StreetMaskRCNN(config, len(names))
     load_into(network, checkpoint, optional=("semantic.",))
-    fold_norms(network.eval())
     detector = MaskRCNNDetector(network, checkpoint.metadata.get("ranges")).eval()
     return Model(name, detector, names, origin, reason, input_size=(config.short_side, config.long_side))
 
@@ -128,7 +126,6 @@ def _load_mask_rcnn(name: str, checkpoint: Checkpoint | None, class_names: Seque
     from streamseg.models import torchvision_zoo
     from streamseg.models.detect import MaskRCNNDetector
     from streamseg.models.fitting import class_names_for, load_into
-    from streamseg.models.folding import fold_norms
     from streamseg.models.model import Model
 
     origin = "COCO weights" if checkpoint is None else str(checkpoint.path)
@@ -138,7 +135,6 @@ def _load_mask_rcnn(name: str, checkpoint: Checkpoint | None, class_names: Seque
     checkpoint = torchvision_zoo.modernised(checkpoint)
     torchvision_zoo.match_norms(network, checkpoint)
     load_into(network, checkpoint)
-    fold_norms(network.eval())
     return Model(name, MaskRCNNDetector(network).eval(), names, origin, reason)
 
 

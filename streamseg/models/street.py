@@ -140,7 +140,7 @@ def _rpn(config: StreetConfig) -> PartialRegionProposalNetwork:
         bg_iou_thresh=0.3,
         batch_size_per_image=192,
         positive_fraction=0.5,
-        pre_nms_top_n={"training": 800, "testing": 250},
+        pre_nms_top_n={"training": 800, "testing": 150},
         post_nms_top_n={"training": 400, "testing": config.proposals},
         nms_thresh=0.7,
     )

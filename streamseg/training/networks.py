@@ -12,7 +12,6 @@ from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
 from streamseg.models import torchvision_zoo
 from streamseg.models.checkpoint import write_checkpoint
-from streamseg.models.folding import fold_norms
 from streamseg.models.int8 import measure
 from streamseg.models.partial_labels import (
     FullPrecisionAnchors,
@@ -105,9 +104,8 @@ def value_ranges(network: GeneralizedRCNN, data: Sequence[CocoData]) -> dict[str
     """
     if not isinstance(network, StreetMaskRCNN):
         return None
-    folded = copy.deepcopy(network).cpu().float().eval()
-    fold_norms(folded)
-    return measure(folded, (each.image(i) for each in data for i in range(0, len(each), -(-len(each) // _WATCHED))))
+    copied = copy.deepcopy(network).cpu().float().eval()
+    return measure(copied, (each.image(i) for each in data for i in range(0, len(each), -(-len(each) // _WATCHED))))
 
 
 def write_network(path: Path, network: GeneralizedRCNN, model: str, class_names: Sequence[str], told: Any) -> None:

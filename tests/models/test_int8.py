@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamseg.models import load_model
-from streamseg.models.folding import fold_norms
 from streamseg.models.int8 import ByteConv, measure
 from streamseg.models.scale import Scale
 from streamseg.models.street import StreetConfig, StreetMaskRCNN
@@ -102,5 +101,4 @@ def test_ranges_are_those_of_the_pictures(pictures):
 def test_before_it_finds_anything_there_are_no_ranges(pictures):
     torch.manual_seed(0)
     untrained = StreetMaskRCNN(StreetConfig(), 3).eval()
-    fold_norms(untrained)
     assert measure(untrained, pictures) is None
