@@ -23,7 +23,7 @@ WRONG = [
     ("score_threshold", None, "score_threshold None: must be a number (0 to 1)"),
     ("show", "yes", "show 'yes': must be true or false"),
     ("overwrite", 1, "overwrite 1: must be true or false"),
-    ("precision", "int8", "precision 'int8': must be one of auto, fp32, bf16, fp16"),
+    ("precision", "int4", "precision 'int4': must be one of auto, fp32, bf16, fp16, int8"),
     ("device", "gpu", "device 'gpu': must be one of auto, cpu, cuda, cuda:N, mps"),
     ("device", "cuda:", "device 'cuda:': must be one of auto, cpu, cuda, cuda:N, mps"),
     ("output", "", "output: must not be empty"),

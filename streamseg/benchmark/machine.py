@@ -13,7 +13,6 @@ from typing import Any
 import cv2  # isort: skip  # before av: both bring FFmpeg, and cv2 must find its own first
 import av
 import torch
-import torchvision
 
 
 def machine(device: torch.device) -> dict[str, Any]:
@@ -28,7 +27,7 @@ def machine(device: torch.device) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
+        "torchvision": _version("torchvision"),
         "opencv": cv2.__version__,
         "av": av.__version__,
         "supervision": _version("supervision"),

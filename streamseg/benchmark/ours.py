@@ -8,7 +8,7 @@ from typing import Any
 
 from streamseg.benchmark.machine import device_peak, machine, peak_resident
 from streamseg.benchmark.timing import Stopwatch, Timing
-from streamseg.pipeline.allocation import keep_freed_memory
+from streamseg.pipeline.allocation import tidy_memory
 from streamseg.pipeline.wiring import Plan
 from streamseg.settings import Settings
 
@@ -27,7 +27,6 @@ class Ours:
     """
 
     def __init__(self, settings: Settings, folder: Path) -> None:
-        keep_freed_memory()  # as the command does
         output, records = str(folder / "annotated.mp4"), str(folder / "records.jsonl")
         self._settings = replace(settings, output=output, records=records, show=False, overwrite=True)
         with Plan(self._settings) as plan:
@@ -53,7 +52,7 @@ class Ours:
 
         From the start of the threads to the whole files; a lap is the time from one result to the next.
         """
-        with Plan(self._on(clip, frames)) as plan:
+        with tidy_memory(), Plan(self._on(clip, frames)) as plan:
             pipeline = plan.pipeline(self._segmenter)
             watch = Stopwatch()
             for _ in watch.waiting(pipeline):

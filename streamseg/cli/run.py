@@ -24,11 +24,10 @@ def run(settings: Settings, interrupts: Interrupts) -> int:
     if not settings.source:
         raise UserError("no source given; name a video, a camera's number or a stream: --source WHAT")
     from streamseg.cli.summary import summary
-    from streamseg.pipeline.allocation import keep_freed_memory
+    from streamseg.pipeline.allocation import tidy_memory
     from streamseg.pipeline.wiring import Plan
 
-    keep_freed_memory()
-    with Plan(settings, window_by_default=True) as plan:
+    with tidy_memory(), Plan(settings, window_by_default=True) as plan:
         plan.import_everything()
         with interrupts.raised():
             segmenter = plan.load()

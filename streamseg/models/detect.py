@@ -20,7 +20,7 @@ from streamseg.models.pooling import RowPool
 from streamseg.models.proposals import Proposer
 from streamseg.planes import Picture, Planes
 
-_MASKS_AT_ONCE = 8
+_TOGETHER = 8
 
 Ranges = Mapping[str, tuple[float, float]]
 """Least and greatest value seen at each point of a network, by the point's name."""
@@ -104,8 +104,9 @@ class MaskRCNNDetector(Network):
     def _boxes(self, features, proposals, sizes, options):  # type: ignore[no-untyped-def]
         """Boxes, scores and labels of each image, in pixels of the network's input."""
         heads = self.rcnn.roi_heads
-        pooled = heads.box_head(self._box_pool(features, proposals, sizes))
-        logits, regression = (output.float() for output in heads.box_predictor(pooled))
+        count = sum(len(boxes_of_image) for boxes_of_image in proposals)
+        pooled = heads.box_head(self._box_pool(features, _rounded_up(proposals), sizes))
+        logits, regression = (output[:count].float() for output in heads.box_predictor(pooled))
         boxes = heads.box_coder.decode(regression, proposals)
         scores = logits.softmax(-1)
         counts = [len(boxes_of_image) for boxes_of_image in proposals]
@@ -122,15 +123,21 @@ class MaskRCNNDetector(Network):
         counts = [len(labels) for _, _, labels in found]
         if not sum(counts):
             return [features["0"].new_zeros((0, 28, 28), dtype=torch.float32) for _ in found]
-        boxes = [boxes for boxes, _, _ in found]
-        # oneDNN keeps code and memory for every shape that it has met, so there may not be too many of them.
-        spare = -sum(counts) % _MASKS_AT_ONCE
-        boxes[-1] = torch.cat([boxes[-1], boxes[-1].new_zeros((spare, 4))])
+        boxes = _rounded_up([boxes for boxes, _, _ in found])
         logits = heads.mask_predictor(heads.mask_head(self._mask_pool(features, boxes, sizes)))
         labels = torch.cat([labels for _, _, labels in found])
         chosen = logits[torch.arange(len(labels), device=labels.device), labels]
         # Image by image: torch computes the last few numbers of an array otherwise than the rest.
         return [of_image.float().sigmoid() for of_image in chosen.split(counts)]
+
+
+def _rounded_up(boxes: list[torch.Tensor]) -> list[torch.Tensor]:
+    """The boxes of each image, and some empty ones, so that all together are a multiple of a small number.
+
+    oneDNN keeps code and memory for every shape that it has met, so there may not be too many of them.
+    """
+    spare = -sum(len(boxes_of_image) for boxes_of_image in boxes) % _TOGETHER
+    return [*boxes[:-1], torch.cat([boxes[-1], boxes[-1].new_zeros((spare, 4))])]
 
 
 def _select(

@@ -63,7 +63,7 @@ def test_tables_predictions_and_page(folder, capsys):
         "nothing there",
         "background",
         "3 pictures",
-        "cpu float32",
+        "cpu fp32",
     ):
         assert words in out
     assert "the model does not know [moon]" in err

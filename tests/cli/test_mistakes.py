@@ -17,7 +17,7 @@ MISTAKES = {
     "--crf 99": "--crf 99: must be 0 to 51",
     "--crf high": "--crf 'high': must be a whole number (0 to 51)",
     "--batch-size 0": "--batch-size 0: must be auto, or 1 to 256 frames",
-    "--precision int8": "--precision 'int8': must be one of auto, fp32, bf16, fp16",
+    "--precision int4": "--precision 'int4': must be one of auto, fp32, bf16, fp16, int8",
     "--device gpu": "--device 'gpu': must be one of auto, cpu, cuda, cuda:N, mps",
     "--classes a,,b": "--classes: must not be empty",
     "--output=": "--output: must not be empty",
