@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import os
 import threading
 from collections.abc import Hashable, Sequence
 
 import torch
 from torch import nn
 
+from streamseg.cores import cores
 from streamseg.errors import UserError
 from streamseg.models.gpu.runner import OVERLAPPING, Runner
 from streamseg.models.gpu.upload import kind_of
@@ -135,7 +135,7 @@ class Segmenter:
             own_short, own_long = model.input_size
             self._network.resize_input(input_size, round(own_long * input_size / own_short))
         large = sum(parameter.numel() for parameter in self._network.parameters()) >= LARGE
-        self.workers = 1 if large or self.device.type != "cpu" else min(_cores(), MOST_WORKERS)
+        self.workers = 1 if large or self.device.type != "cpu" else min(cores(), MOST_WORKERS)
         # Sums of float32 depend on the shape of the batch, in their last bits.
         self._together = self.device.type != "cpu" or not (large or self.precision == torch.float32)
         self.batch_size = BATCH_SIZE if self._together else 1
@@ -178,7 +178,7 @@ class Segmenter:
         the slowest part of a layer, least of all where other stages take turns on the same cores.
         """
         if self.workers > 1 and not getattr(self._worker, "ready", False):
-            _limit_threads(max(1, _cores() // self.workers))
+            _limit_threads(max(1, cores() // self.workers))
             self._worker.ready = True
         return self(pictures)
 
@@ -208,10 +208,6 @@ class Segmenter:
         # Frames are only read, but torch has no read-only tensors and warns about arrays that are.
         tensor = torch.from_numpy(picture if picture.flags.writeable else picture.copy())
         return tensor.to(self.device).permute(2, 0, 1)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _limit_threads(count: int) -> None:

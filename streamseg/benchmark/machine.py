@@ -14,6 +14,8 @@ import cv2  # isort: skip  # before av: both bring FFmpeg, and cv2 must find its
 import av
 import torch
 
+from streamseg.cores import cores
+
 
 def machine(device: torch.device) -> dict[str, Any]:
     """The machine and the versions of what does the work; ``gpu`` is None unless ``device`` is one."""
@@ -32,11 +34,6 @@ def machine(device: torch.device) -> dict[str, Any]:
         "av": av.__version__,
         "supervision": _version("supervision"),
     }
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def peak_resident() -> float | None:

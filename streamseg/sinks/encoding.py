@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -13,6 +12,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from streamseg.cores import cores
 from streamseg.frame import StreamInfo
 from streamseg.planes import BT709, FULL_CHROMA_ACCURATE_BILINEAR, Picture, Planes, as_rgb
 from streamseg.sinks import hardware
@@ -29,8 +29,7 @@ _COLOURS = {1: (1, 1, 1), 4: (4, 4, 6), 5: (6, 6, 6), 7: (7, 7, 7), 9: (9, 9, 14
 
 def encoder_threads() -> int:
     """A quarter of the cores, one to four: the rest belongs to the network."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(4, cores // 4))
+    return max(1, min(4, cores() // 4))
 
 
 def fit(picture: np.ndarray, width: int, height: int) -> np.ndarray:

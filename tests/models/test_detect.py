@@ -3,25 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from torchvision.models.detection import maskrcnn_resnet50_fpn
 
 from streamseg.models.detect import MaskRCNNDetector
 from streamseg.models.model import DetectOptions
 
 
 @pytest.fixture(scope="module")
-def network():
-    torch.manual_seed(0)
-    network = maskrcnn_resnet50_fpn(
-        weights=None,
-        weights_backbone=None,
-        num_classes=4,
-        min_size=96,
-        max_size=160,
-        box_detections_per_img=20,
-        rpn_post_nms_top_n_test=60,
-    )
-    return network.eval()
+def network(random_network):
+    return random_network("maskrcnn_resnet50_fpn")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from torchvision.models import detection
 
 from streamseg.models import load_model
 from streamseg.models.detect import MaskRCNNDetector
@@ -18,18 +17,8 @@ SIZE = (90, 120)
 
 
 @pytest.fixture(scope="module", params=["maskrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn_v2"])
-def network(request):
-    torch.manual_seed(0)
-    network = getattr(detection, request.param)(
-        weights=None,
-        weights_backbone=None,
-        num_classes=4,
-        min_size=96,
-        max_size=160,
-        box_detections_per_img=20,
-        rpn_post_nms_top_n_test=60,
-    )
-    return network.eval()
+def network(request, random_network):
+    return random_network(request.param)
 
 
 @pytest.fixture(scope="module")
