@@ -38,8 +38,8 @@ def resident():
 allocation._EVERY = 0.05
 with allocation.tidy_memory():
     kept = [bytearray(1 << 20) for _ in range(200)]
-    del kept[:-1]  # the last lies above the others, which can only be gaps
     before = resident()
+    del kept[:-1]  # the last lies above the others, which can only be gaps
     time.sleep(1)
     print((before - resident()) // 1024)
 """
