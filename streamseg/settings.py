@@ -108,7 +108,7 @@ class Settings:
     batch_size: int | None = setting(
         None,
         "Model",
-        "Frames per pass of the model; auto: 4, or 1 for large models on a CPU.",
+        "Frames per pass of the model; auto: 4 on a GPU, on a CPU 2, or 1 for large models.",
         unit="frames",
         low=1,
         high=256,

@@ -14,6 +14,8 @@ from streamseg.benchmark.matrix import operations, peak_rate
 from streamseg.benchmark.timing import Stopwatch, Timing
 from streamseg.frame import Frame
 from streamseg.instances import Instances
+from streamseg.models import load_model
+from streamseg.models.model import Model
 from streamseg.pipeline.wiring import Plan
 from streamseg.planes import Picture
 from streamseg.result import Found, Result
@@ -75,9 +77,18 @@ class Stages:
                 timings[name] = self._write(outlet.sink, source, results)
         return {
             "timings": timings,
-            "operations": operations(segmenter.model, frames[0].image, segmenter.options),
+            "operations": operations(self._in_float32(), frames[0].image, segmenter.options),
             "peak_rate": peak_rate(segmenter.device, segmenter.number_format),
         }
+
+    def _in_float32(self) -> Model:
+        """The model as it was loaded, whose operations torch can count."""
+        settings = self._settings
+        model = load_model(settings.model, settings.weights, settings.class_names or None, str(self._segmenter.device))
+        if settings.input_size is not None:
+            short, long = model.input_size
+            model.network.resize_input(settings.input_size, round(long * settings.input_size / short))
+        return model
 
     def _decode(self, source: Source) -> tuple[list[Frame], Timing]:
         """The first frames, as many as memory should hold, and what all of them took."""

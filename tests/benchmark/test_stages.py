@@ -52,7 +52,7 @@ def test_each_stage_is_timed_over_the_same_frames(ours, sample):
 def test_what_was_chosen(ours):
     about = ours.about()
     assert (about["model"], about["device"]) == ("street", "cpu")
-    assert about["batch_size"] == (1 if about["precision"] == "fp32" else 4)
+    assert about["batch_size"] == (1 if about["precision"] == "fp32" else 2)
     machine = about["machine"]
     assert machine["cores"] >= 1 and machine["gpu"] is None and machine["torch"] == torch.__version__
     assert machine["cpu"] and machine["memory_gb"] > 0.5
