@@ -72,7 +72,7 @@ class Planes:
 
     def write_into(self, frame: Any) -> None:
         """Copy the planes into an ``av.VideoFrame`` of the format yuv420p and of this size."""
-        for plane, values in zip(frame.planes, (self.y, self.u, self.v), strict=True):
+        for plane, values in zip(frame.planes, _arrays(self), strict=True):
             rows, columns = values.shape
             np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:rows, :columns] = values
 
@@ -107,16 +107,19 @@ def as_rgb(picture: Picture) -> np.ndarray:
     return picture.to_rgb() if isinstance(picture, Planes) else picture
 
 
+def _arrays(picture: Picture) -> tuple[np.ndarray, ...]:
+    return (picture.y, picture.u, picture.v) if isinstance(picture, Planes) else (picture,)
+
+
 def packed_size(picture: Picture) -> int:
     """Bytes of a picture."""
-    arrays = (picture.y, picture.u, picture.v) if isinstance(picture, Planes) else (picture,)
-    return sum(array.size for array in arrays)
+    return sum(array.size for array in _arrays(picture))
 
 
 def pack(picture: Picture, row: np.ndarray) -> None:
     """Write a picture's bytes one after the other (its planes y, u, v) into ``row``, uint8 [packed_size]."""
     at = 0
-    for array in (picture.y, picture.u, picture.v) if isinstance(picture, Planes) else (picture,):
+    for array in _arrays(picture):
         row[at : at + array.size].reshape(array.shape)[...] = array
         at += array.size
 
@@ -126,7 +129,5 @@ def unpack(row: np.ndarray, like: Picture) -> Picture:
     if not isinstance(like, Planes):
         return row.reshape(like.shape)
     ends = np.cumsum([like.y.size, like.u.size])
-    y, u, v = (
-        part.reshape(plane.shape) for part, plane in zip(np.split(row, ends), (like.y, like.u, like.v), strict=True)
-    )
+    y, u, v = (part.reshape(plane.shape) for part, plane in zip(np.split(row, ends), _arrays(like), strict=True))
     return Planes(y, u, v, like.matrix, like.full_range)

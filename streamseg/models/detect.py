@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -15,15 +15,14 @@ from streamseg.models.folding import fold_norms
 from streamseg.models.gpu.fixed import MIN_BOX_SIDE, FixedDetections, FixedDetector
 from streamseg.models.gpu.kernels import kernel_trouble
 from streamseg.models.gpu.prepare import Prepare, ToRGB
+from streamseg.models.int8 import use_bytes
 from streamseg.models.model import Detections, DetectOptions, Network
 from streamseg.models.pooling import RowPool
 from streamseg.models.proposals import Proposer
+from streamseg.models.scale import Ranges
 from streamseg.planes import Picture, Planes
 
 _TOGETHER = 8
-
-Ranges = Mapping[str, tuple[float, float]]
-"""Least and greatest value seen at each point of a network, by the point's name."""
 
 
 class MaskRCNNDetector(Network):
@@ -48,9 +47,9 @@ class MaskRCNNDetector(Network):
         self._mask_pool = RowPool.like(rcnn.roi_heads.mask_roi_pool)
 
     @property
-    def takes_planes(self) -> bool:  # type: ignore[override]
+    def takes_planes(self) -> bool:
         """See :class:`streamseg.models.model.Network`."""
-        return getattr(self.rcnn.transform, "takes_bytes", False)
+        return bool(getattr(self.rcnn.transform, "takes_bytes", False))
 
     def detect(self, images: Sequence[torch.Tensor | Planes], options: DetectOptions) -> list[Detections]:
         """See :class:`streamseg.models.model.Network`."""
@@ -81,8 +80,6 @@ class MaskRCNNDetector(Network):
 
     def use_bytes(self) -> None:
         """See :class:`streamseg.models.model.Network`."""
-        from streamseg.models.int8 import use_bytes
-
         assert self.ranges is not None
         use_bytes(self.rcnn, self.ranges)
 

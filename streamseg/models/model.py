@@ -78,15 +78,18 @@ class Network(torch.nn.Module, ABC):
 
     Attributes:
         kind: What it finds.
-        takes_planes: Whether, on a CPU, it makes its input from planes more cheaply than from RGB.
     """
 
     kind: ClassVar[Kind] = "instances"
-    takes_planes: bool = False
 
     @abstractmethod
     def detect(self, images: Sequence[torch.Tensor | Planes], options: DetectOptions) -> Sequence[Answer]:
         """What is in each image, uint8 [3, H, W] RGB on the network's device, or planes; sizes may differ."""
+
+    @property
+    def takes_planes(self) -> bool:
+        """Whether, on a CPU, it makes its input from planes more cheaply than from RGB."""
+        return False
 
     @property
     def has_bytes(self) -> bool:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+
+Ranges = Mapping[str, tuple[float, float]]
+"""Least and greatest value seen at each point of a network, by the point's name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,6 +184,11 @@ class Trainer:
         if ranges := value_ranges(averaged, self.data):
             told["ranges"] = ranges
         write_network(self.folder / RESULT, averaged, self.model, self.class_names, told)
+        self._save_state()
+
+    def _save_state(self) -> None:
+        if not self.processes.first:
+            return
         state = {
             "recipe": self.config.to_dict(),
             "class_names": list(self.class_names),
@@ -283,7 +288,7 @@ class Trainer:
             return asdict(self.memory)
 
         self.memory = Memory(**self.processes.once(work))
-        self.save()
+        self._save_state()
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -12,13 +12,13 @@ from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
 from streamseg.models import torchvision_zoo
 from streamseg.models.checkpoint import write_checkpoint
-from streamseg.models.int8 import measure
 from streamseg.models.partial_labels import (
     FullPrecisionAnchors,
     FullPrecisionHead,
     PartialRegionProposalNetwork,
     PartialRoIHeads,
 )
+from streamseg.models.ranges import measure
 from streamseg.models.street import StreetConfig, StreetMaskRCNN
 from streamseg.sinks.staging import cannot_write
 from streamseg.training.coco import CocoData

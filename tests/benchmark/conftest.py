@@ -27,14 +27,3 @@ def sample():
     if not path.is_file():
         pytest.skip("the sample is not here")
     return path
-
-
-@pytest.fixture
-def one_thread():
-    """Several processes share the cores; networks this small gain nothing from threads."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

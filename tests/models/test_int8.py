@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamseg.models import load_model
-from streamseg.models.int8 import ByteConv, measure
+from streamseg.models.int8 import ByteConv
+from streamseg.models.ranges import measure
 from streamseg.models.scale import Scale
 from streamseg.models.street import StreetConfig, StreetMaskRCNN
 from streamseg.scenes import render_still
