@@ -35,7 +35,7 @@ class Follower:
         """Give the objects of the next frame that the model saw their identities."""
         if self._tracker is not None and isinstance(found, Instances):
             with self._stage.work():
-                found = self._tracker.update(found, frame.seconds, (frame.height, frame.width))
+                found = self._tracker.update(found, frame.seconds, (frame.height, frame.width), frame.pixels)
         self.last = found
         return found
 

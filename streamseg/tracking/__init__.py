@@ -9,6 +9,7 @@ import numpy as np
 
 from streamseg.errors import UserError
 from streamseg.instances import Instances
+from streamseg.planes import Picture
 
 TRACKERS = {
     "two_stage": "motion and overlap, confident detections first, then the doubtful ones",
@@ -19,13 +20,16 @@ TRACKERS = {
 class Tracker(Protocol):
     """Follows the objects of one stream; every source needs its own."""
 
-    def update(self, instances: Instances, seconds: float, size: tuple[int, int]) -> Instances:
+    def update(
+        self, instances: Instances, seconds: float, size: tuple[int, int], picture: Picture | None = None
+    ) -> Instances:
         """Give the objects of the next frame their identities.
 
         Args:
             instances: What was detected, in any order. Low scores are welcome: they hold on to known objects.
             seconds: Presentation time of the frame; frames come in order.
             size: Height and width of the frame, pixels.
+            picture: The frame's own pixels, if there are any, for the camera's motion and the objects' looks.
 
         Returns:
             The detections worth showing, in the order of the input, with ``ids`` from 1; 0 for an object that is not
@@ -53,7 +57,9 @@ class NoTracker:
     def __init__(self) -> None:
         self._shown = Instances.empty()
 
-    def update(self, instances: Instances, seconds: float, size: tuple[int, int]) -> Instances:
+    def update(
+        self, instances: Instances, seconds: float, size: tuple[int, int], picture: Picture | None = None
+    ) -> Instances:
         """The same detections without identities (see ``Tracker.update``)."""
         self._shown = instances.with_ids(np.zeros(len(instances), np.int64))
         return self._shown

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from streamseg.instances import Instances
+from streamseg.planes import Picture
 from streamseg.tracking.likeness import likeness
 from streamseg.tracking.motion import Motion, Noise
 from streamseg.tracking.overlap import Shapes, area, box_overlap, intersection, mask_overlap, near_overlap, over_union
@@ -77,7 +78,9 @@ class TwoStageTracker:
     def __post_init__(self) -> None:
         self._motion = Motion(self.noise)
 
-    def update(self, instances: Instances, seconds: float, size: tuple[int, int]) -> Instances:
+    def update(
+        self, instances: Instances, seconds: float, size: tuple[int, int], picture: Picture | None = None
+    ) -> Instances:
         """Give the objects of the next frame their identities (see ``streamseg.tracking.Tracker.update``)."""
         first, elapsed = self._now == -np.inf, seconds - self._now
         self._now, self._pace = max(seconds, self._now), elapsed

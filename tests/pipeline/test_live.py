@@ -18,6 +18,7 @@ from streamseg.pipeline.intake import Intake, Ticket
 from streamseg.pipeline.live import CALM, FEW, Arrivals, LiveFollower
 from streamseg.pipeline.stages import Segmented, Stage
 from streamseg.pipeline.statistics import Statistics
+from streamseg.planes import Picture
 from streamseg.regions import Regions
 
 PATIENT = 20.0
@@ -33,7 +34,9 @@ class Tracker:
         self.updates: list[float] = []
         self.last = Instances.empty()
 
-    def update(self, instances: Instances, seconds: float, size: tuple[int, int]) -> Instances:
+    def update(
+        self, instances: Instances, seconds: float, size: tuple[int, int], picture: Picture | None = None
+    ) -> Instances:
         self.updates.append(seconds)
         self.last = instances
         return instances

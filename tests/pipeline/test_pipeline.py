@@ -19,6 +19,7 @@ from streamseg.errors import StageError, UserError
 from streamseg.frame import Frame, StreamInfo
 from streamseg.instances import Instances
 from streamseg.pipeline import Outlet, Pipeline
+from streamseg.planes import Picture
 from streamseg.result import Found, Result
 from streamseg.sinks import StopRequested
 
@@ -115,7 +116,9 @@ class CountingTracker:
         self.seen: list[float] = []
         self.last = Instances.empty(("thing",))
 
-    def update(self, instances: Instances, seconds: float, size: tuple[int, int]) -> Instances:
+    def update(
+        self, instances: Instances, seconds: float, size: tuple[int, int], picture: Picture | None = None
+    ) -> Instances:
         self.seen.append(seconds)
         self.last = instances.with_ids(np.full(len(instances), self.identity()))
         return self.last
@@ -134,7 +137,9 @@ class SteadyTracker(CountingTracker):
 
 
 class LostTracker(CountingTracker):
-    def update(self, instances: Instances, seconds: float, size: tuple[int, int]) -> Instances:
+    def update(
+        self, instances: Instances, seconds: float, size: tuple[int, int], picture: Picture | None = None
+    ) -> Instances:
         raise ValueError("lost track")
 
 
