@@ -146,6 +146,17 @@ class Settings:
         low=0,
         high=60,
     )
+    track_masks: bool = setting(True, "Tracking", "Compare the masks of objects, not their boxes alone.")
+    track_camera: bool = setting(True, "Tracking", "Find the camera's own motion in the picture.")
+    track_appearance: bool = setting(True, "Tracking", "Compare the colours of objects.")
+    track_delay: float = setting(
+        0.5,
+        "Tracking",
+        "How long results of recorded footage wait to be bettered by what follows; live footage never waits.",
+        unit="seconds",
+        low=0,
+        high=5,
+    )
 
     mask_opacity: float = setting(0.45, "Look", "How much of an object its colour covers.", low=0, high=1)
     outlines: bool = setting(True, "Look", "Draw the outline of each object.")

@@ -75,6 +75,9 @@ def make_tracker(
     lost_seconds: float | None = None,
     high_score: float | None = None,
     low_score: float | None = None,
+    masks: bool = True,
+    camera: bool = True,
+    appearance: bool = True,
 ) -> Tracker:
     """A new tracker, for one stream.
 
