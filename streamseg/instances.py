@@ -10,7 +10,7 @@ import numpy as np
 
 from streamseg import masks as mask_ops
 
-Pasting = Literal["torchvision", "aligned"]
+Pasting = Literal["torchvision", "aligned", "box"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +27,9 @@ class Instances:
         class_names: One name per label, background not among them.
         pasting: Whose rule turns a mask into pixels: ``"torchvision"`` (box truncated to integers, mask padded by one
             cell, > 0.5) or ``"aligned"`` (sampled at pixel centres of the real-valued box, >= 0.5; mmdetection,
-            detectron2).
+            detectron2); ``"box"`` where nothing but boxes is known: masks are full, and so is every box.
+        trails: float32 [N, K, 3], where each object stood before, oldest first: x, y (pixels) and how fresh that is, 1
+            now to 0 where trails end; rows of NaN fill up shorter ones. None where nobody asked for trails.
     """
 
     boxes: np.ndarray
@@ -37,6 +39,7 @@ class Instances:
     ids: np.ndarray
     class_names: tuple[str, ...] = ()
     pasting: Pasting = "torchvision"
+    trails: np.ndarray | None = None
     _patches: dict[tuple[int, int], list[mask_ops.Patch]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -44,6 +47,8 @@ class Instances:
         for name in ("scores", "labels", "masks", "ids"):
             if len(getattr(self, name)) != count:
                 raise ValueError(f"{count} boxes but {len(getattr(self, name))} {name}")
+        if self.trails is not None and len(self.trails) != count:
+            raise ValueError(f"{count} boxes but {len(self.trails)} trails")
 
     @classmethod
     def empty(cls, class_names: Sequence[str] = (), mask_size: int = 28) -> Instances:
@@ -70,7 +75,13 @@ class Instances:
             labels=self.labels[keep],
             masks=self.masks[keep],
             ids=self.ids[keep],
+            trails=None if self.trails is None else self.trails[keep],
         )
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether the objects' shapes are known, rather than their boxes alone."""
+        return self.pasting != "box"
 
     @property
     def names(self) -> list[str]:

@@ -60,17 +60,20 @@ def paste_all(
         width: Columns of the frame.
         pasting: ``"torchvision"`` for the pixels of ``torchvision.models.detection.roi_heads.paste_masks_in_image``
             above 0.5 (mask padded by one cell, box grown with it and truncated to integers); ``"aligned"`` for those
-            of mmdetection and detectron2 at 0.5 or more (sampled at pixel centres of the real-valued box).
+            of mmdetection and detectron2 at 0.5 or more (sampled at pixel centres of the real-valued box); ``"box"``
+            for every pixel whose centre lies in the box, whatever the mask.
 
     Returns:
         The part of each inside the frame; empty where box and frame share no pixel, or where the box is not finite.
 
     Raises:
-        ValueError: ``pasting`` is neither of the two.
+        ValueError: ``pasting`` is none of the three.
     """
-    if pasting not in ("torchvision", "aligned"):
-        raise ValueError(f"pasting is 'torchvision' or 'aligned', not {pasting!r}")
+    if pasting not in ("torchvision", "aligned", "box"):
+        raise ValueError(f"pasting is 'torchvision', 'aligned' or 'box', not {pasting!r}")
     masks, boxes = np.asarray(masks, np.float32), np.asarray(boxes, np.float32)
+    if pasting == "box":
+        return [_fill(box, height, width) for box in boxes]
     if pasting == "aligned":
         return [_paste_aligned(mask, box, height, width) for mask, box in zip(masks, boxes, strict=True)]
     count, cells = len(masks), masks.shape[1]
@@ -81,6 +84,14 @@ def paste_all(
         half *= np.float32((cells + 2) / cells)
         corners = np.concatenate([centre - half, centre + half], axis=1).tolist()
     return [_paste_truncated(mask, corner, height, width) for mask, corner in zip(padded, corners, strict=True)]
+
+
+def _fill(box: np.ndarray, height: int, width: int) -> Patch:
+    """The pixels of a frame whose centres lie in a box."""
+    if not np.isfinite(box).all():
+        return _EMPTY
+    x0, y0, x1, y1 = np.ceil(np.clip(box, 0, (width, height, width, height)) - 0.5).astype(int).tolist()
+    return Patch(np.ones((y1 - y0, x1 - x0), bool), x0, y0) if x1 > x0 and y1 > y0 else _EMPTY
 
 
 def _paste_truncated(mask: np.ndarray, corners: list[float], height: int, width: int) -> Patch:

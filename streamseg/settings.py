@@ -62,8 +62,17 @@ class Settings:
     records: str | None = setting(
         None,
         "Output",
-        "JSON lines to write, one per frame; - is standard output.",
+        "Records of all frames to write; - is standard output; a folder gets a file for each source.",
         metavar="FILE",
+    )
+    records_format: str = setting(
+        "auto",
+        "Output",
+        "JSON lines, or rows of MOTChallenge or MOTS; auto: by the name, .txt is mot, all else jsonl.",
+        choices=("auto", "jsonl", "mot", "mots"),
+    )
+    tracks: str | None = setting(
+        None, "Output", "Table of all tracks to write at the end (CSV): label, times, path and more.", metavar="FILE"
     )
     show: bool | None = setting(
         None,
@@ -162,6 +171,9 @@ class Settings:
     outlines: bool = setting(True, "Look", "Draw the outline of each object.")
     boxes: bool = setting(False, "Look", "Draw the box of each object.")
     labels: bool = setting(True, "Look", "Write class, identity and score beside each object.")
+    trails: float = setting(
+        0, "Look", "Draw where each object stood in the last seconds; 0: nowhere.", unit="seconds", low=0, high=60
+    )
 
     codec: str = setting(
         "auto",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import configparser
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from streamseg.errors import UserError
-from streamseg.evaluation.clip import LARGEST_ID, Clip, Objects, lines_of
+from streamseg.evaluation.clip import LARGEST_ID, Clip, lines_of
+from streamseg.motchallenge import MOT_CLASSES, class_name, sequence_info
 
-# Classes of MOT16 and later under the names that COCO has for them, so that they meet those of models.
-CLASSES = {1: "person", 3: "car", 4: "bicycle", 5: "motorcycle"}
 FORGIVEN = (2, 7, 8, 12)  # person on vehicle, static person, distractor, reflection
 REGION = 13
 
@@ -25,29 +24,31 @@ def read_mot_truth(path: Path) -> Clip:
     MOT15, which has no classes. Ids may begin with 0.
 
     Args:
-        path: The file, or the folder of a sequence with ``gt/gt.txt`` (or ``gt.txt``); its ``seqinfo.ini``, if there
-            is one, tells the number of frames.
+        path: The file; its ``seqinfo.ini``, if there is one, tells the number of frames, and from which height on what
+            hits nothing is wrong (``minHeight``, the rule of the KITTI benchmark).
 
     Raises:
         UserError: A file cannot be read or is not as it must be; names file and line.
     """
-    file = path
-    if path.is_dir():
-        file = next((one for one in (path / "gt" / "gt.txt", path / "gt.txt") if one.is_file()), path / "gt" / "gt.txt")
-    clip = Clip(file, {}, None, _length(file), exhaustive=False)
-    rows = _rows(file, clip.length)
-    labels = {_label(row) for row in rows if _counts(row)} or {CLASSES[1]}
-    for row in rows:
+    info = sequence_info(path)
+    clip = Clip(path, {}, None, info and info.length, exhaustive=False, min_height=(info and info.min_height) or 0.0)
+    labels: set[str] = set()
+    others = []
+    for row in _rows(path, clip.length):
         number, identity, box = _place(row)
         kind = _class(row)
-        if kind == REGION and not _counts(row):
+        if _counts(row):
+            labels.add(_label(row))
+            clip.add(number, _label(row), identity, box, forgives=kind in FORGIVEN)
+        elif kind == REGION:
             clip.regions.setdefault(number, []).append(box)
-            continue
-        # What does not count may be in the way of any class.
-        for label in [_label(row)] if _counts(row) else labels:
-            objects = clip.frames.setdefault(number, {}).setdefault(label, Objects())
-            objects.add(identity, box, counts=_counts(row), forgives=kind in FORGIVEN)
-    clip.labels = tuple(sorted(labels))
+        else:
+            others.append((number, identity, box, kind))
+    clip.labels = tuple(sorted(labels)) or (MOT_CLASSES[1],)
+    # What does not count may be in the way of any class.
+    for number, identity, box, kind in others:
+        for label in clip.labels:
+            clip.add(number, label, identity, box, counts=False, forgives=kind in FORGIVEN)
     return clip
 
 
@@ -60,13 +61,11 @@ def read_mot_results(path: Path) -> Clip:
     clip = Clip(path, {}, None)
     for row in _rows(path, None):
         number, identity, box = _place(row)
-        objects = clip.frames.setdefault(number, {}).setdefault("", Objects())
-        objects.add(identity, box, row[6] if len(row) > 6 else 1.0)
+        clip.add(number, "", identity, box, row[6] if len(row) > 6 else 1.0)
     return clip
 
 
-def _rows(path: Path, length: int | None) -> list[list[float]]:
-    rows: list[list[float]] = []
+def _rows(path: Path, length: int | None) -> Iterator[list[float]]:
     taken: set[tuple[int, int]] = set()
     for where, line in lines_of(path):
         try:
@@ -86,8 +85,7 @@ def _rows(path: Path, length: int | None) -> list[list[float]]:
         if identity >= 0 and (int(frame), int(identity)) in taken:
             raise UserError(f"{where}: id {identity:g} appears twice in frame {frame:g}")
         taken.add((int(frame), int(identity)))
-        rows.append(row)
-    return rows
+        yield row
 
 
 def _place(row: list[float]) -> tuple[int, int, list[float]]:
@@ -105,20 +103,4 @@ def _class(row: list[float]) -> int:
 
 
 def _label(row: list[float]) -> str:
-    return CLASSES.get(_class(row), f"class {_class(row)}")
-
-
-def _length(file: Path) -> int | None:
-    """Frames of the sequence that ``file`` belongs to, from the ``seqinfo.ini`` beside it or one folder above."""
-    above = [file.parent.parent] if file.parent.name == "gt" else []
-    for folder in (file.parent, *above):
-        info = folder / "seqinfo.ini"
-        if not info.is_file():
-            continue
-        parser = configparser.ConfigParser(interpolation=None)
-        try:
-            parser.read(info, encoding="utf-8")
-            return parser.getint("Sequence", "seqLength")
-        except (configparser.Error, ValueError, OSError) as error:
-            raise UserError(f"{info}: no seqLength under [Sequence] ({' '.join(str(error).split())})") from None
-    return None
+    return class_name(_class(row))

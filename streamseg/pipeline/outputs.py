@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from streamseg.errors import UserError
 from streamseg.frame import StreamInfo
@@ -14,12 +15,16 @@ from streamseg.settings import Settings
 from streamseg.sinks import check
 from streamseg.sinks.kinds import IMAGE_SUFFIXES, is_folder
 
+_RECORDS = {"jsonl": ("RecordsSink", ".jsonl"), "mot": ("MotSink", ".txt"), "mots": ("MotsSink", ".txt")}
+"""By format, the sink that writes such records, and how its files are called in a folder."""
+
 
 class Outputs:
     """The sinks that the settings ask for.
 
     A folder gets an annotated video for each video and stream, and annotated images for images; a file holds one
-    source, as a video or, by its suffix, as an image. Records and the window take all sources.
+    source, as a video or, by its suffix, as an image. Records may be a folder too, with a file for each source; a file
+    of JSON lines, the table of tracks and the window take all sources.
 
     Args:
         settings: What to write.
@@ -27,7 +32,7 @@ class Outputs:
         show: Whether to show a window.
 
     Raises:
-        UserError: Several sources, but the output is no folder.
+        UserError: Several sources, but the output is no folder, or the records' format is for one.
     """
 
     def __init__(self, settings: Settings, infos: Sequence[StreamInfo], show: bool) -> None:
@@ -36,6 +41,7 @@ class Outputs:
         self._show = show
         self._videos: dict[int, Path] = {}
         self._images: list[int] = []
+        self._records = _record_files(settings, [info.name for info in infos])
         output = settings.output
         if output is None:
             return
@@ -61,8 +67,7 @@ class Outputs:
                 check_video(path, read, overwrite=settings.overwrite)
         if self._images:
             self._open_images()
-        if settings.records is not None:
-            self._check_records(settings.records, read)
+        self._check_tables(read)
         if self._show:
             from streamseg.sinks.window import check_screen
 
@@ -94,12 +99,7 @@ class Outputs:
 
             sink = ImageSink(settings.output, overwrite=settings.overwrite)
             outlets.append(Outlet(sink, tuple(self._images), "write images"))
-        if settings.records is not None:
-            from streamseg.sinks import RecordsSink
-
-            several = len(self._infos) > 1
-            records = RecordsSink(settings.records, several_sources=several, overwrite=settings.overwrite)
-            outlets.append(Outlet(records, None, "write records"))
+        outlets += self._tables()
         if self._show:
             from streamseg.sinks import WindowSink
 
@@ -114,12 +114,60 @@ class Outputs:
         for i in self._images:
             trial.open(self._infos[i])
 
-    def _check_records(self, records: str, read: Sequence[str]) -> None:
-        from streamseg.sinks.records import check as check_records
+    def _tables(self) -> list[Outlet]:
+        """The sinks of records and tracks."""
+        import streamseg.sinks
 
-        if any(os.path.abspath(path) == os.path.abspath(records) for path in self._videos.values()):
-            raise UserError(f"--records {records}: is the output too; give the records another name")
-        check_records(records, read, overwrite=self._settings.overwrite)
+        settings, outlets = self._settings, []
+        options: dict[str, Any] = {"overwrite": settings.overwrite}
+        several = {"several_sources": len(self._infos) > 1, **options}
+        if settings.records is not None:
+            make_folder(settings.records, "--records")
+        for path, streams in self._records.items():
+            form = _records_format(settings)
+            kind = getattr(streamseg.sinks, _RECORDS[form][0])
+            sink = kind(path, **(several if form == "jsonl" and streams is None else options))
+            outlets.append(Outlet(sink, streams, "write records"))
+        if settings.tracks is not None:
+            outlets.append(Outlet(streamseg.sinks.TracksSink(settings.tracks, **several), None, "write tracks"))
+        return outlets
+
+    def _check_tables(self, read: Sequence[str]) -> None:
+        from streamseg.sinks import lines, tracks
+
+        settings = self._settings
+        taken = {os.path.abspath(path): "output" for path in self._videos.values()}
+        if settings.records is not None and is_folder(settings.records):
+            check(settings.records, overwrite=settings.overwrite)
+        wanted = [(path, "records", lines.check) for path in self._records]
+        wanted += [(settings.tracks, "tracks", tracks.check)] if settings.tracks is not None else []
+        for path, what, check_file in wanted:
+            if (earlier := taken.setdefault(os.path.abspath(path), what)) != what:
+                raise UserError(f"--{what} {path}: is the {earlier} too; give the {what} another name")
+            if what == "tracks" or Path(path).parent.is_dir() or not is_folder(str(settings.records)):
+                check_file(path, read, overwrite=settings.overwrite)
+
+
+def _records_format(settings: Settings) -> str:
+    if settings.records_format != "auto":
+        return settings.records_format
+    return "mot" if Path(settings.records or "").suffix.lower() == ".txt" else "jsonl"
+
+
+def _record_files(settings: Settings, names: Sequence[str]) -> dict[str, tuple[int, ...] | None]:
+    """The files of records, each with the sources that it is for; None for all of them."""
+    if settings.records is None:
+        return {}
+    form = _records_format(settings)
+    if is_folder(settings.records):
+        stems = _different([_stem(name) for name in names])
+        return {str(Path(settings.records) / f"{stem}{_RECORDS[form][1]}"): (i,) for i, stem in enumerate(stems)}
+    if len(names) > 1 and form != "jsonl":
+        raise UserError(
+            f"--records {settings.records}: rows of {form} do not tell {len(names)} sources apart; give a folder (add"
+            " a slash to have one made), or write .jsonl"
+        )
+    return {settings.records: None}
 
 
 def output_paths(output: str, names: Sequence[str]) -> list[Path]:
@@ -142,8 +190,12 @@ def output_paths(output: str, names: Sequence[str]) -> list[Path]:
     return [Path(output)]
 
 
-def make_folder(output: str) -> None:
+def make_folder(output: str, flag: str = "--output") -> None:
     """Make the folder that ``output`` names by its trailing slash; nothing where it names a file.
+
+    Args:
+        output: The name.
+        flag: How an error calls it.
 
     Raises:
         UserError: It cannot be made.
@@ -154,7 +206,7 @@ def make_folder(output: str) -> None:
         Path(output).mkdir(exist_ok=True)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise UserError(f"--output {output}: cannot make this folder: {reason}; give one that can be written") from None
+        raise UserError(f"{flag} {output}: cannot make this folder: {reason}; give one that can be written") from None
 
 
 def _stem(name: str) -> str:

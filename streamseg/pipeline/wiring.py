@@ -49,7 +49,7 @@ class Plan:
         self.settings = settings
         self.sources: list[Source] = []
         self._taken = False
-        written = settings.output is not None or settings.records is not None
+        written = any(path is not None for path in (settings.output, settings.records, settings.tracks))
         self._show = bool(settings.show) if settings.show is not None else window_by_default and not written
         try:
             for spec in expand(settings.source):

@@ -1,4 +1,4 @@
-"""Where results go: an annotated video, annotated images, records, a window.
+"""Where results go: an annotated video, annotated images, records, a table of tracks, a window.
 
 Each kind is one file here and one registration in ``kinds.py``; what writes the media is imported only when it is used.
 """
@@ -12,16 +12,21 @@ from streamseg.sinks.kinds import Kind, check, make_sink, register
 
 if TYPE_CHECKING:
     from streamseg.sinks.images import ImageSink
+    from streamseg.sinks.mot import MotSink, MotsSink
     from streamseg.sinks.records import RecordsSink
+    from streamseg.sinks.tracks import TracksSink
     from streamseg.sinks.video import VideoFileSink
     from streamseg.sinks.window import WindowSink
 
 __all__ = [
     "ImageSink",
     "Kind",
+    "MotSink",
+    "MotsSink",
     "RecordsSink",
     "Sink",
     "StopRequested",
+    "TracksSink",
     "VideoFileSink",
     "WindowSink",
     "check",
@@ -29,7 +34,15 @@ __all__ = [
     "register",
 ]
 
-_WHERE = {"ImageSink": "images", "RecordsSink": "records", "VideoFileSink": "video", "WindowSink": "window"}
+_WHERE = {
+    "ImageSink": "images",
+    "MotSink": "mot",
+    "MotsSink": "mot",
+    "RecordsSink": "records",
+    "TracksSink": "tracks",
+    "VideoFileSink": "video",
+    "WindowSink": "window",
+}
 
 
 def __getattr__(name: str) -> Any:

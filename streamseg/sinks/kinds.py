@@ -50,6 +50,7 @@ KINDS: list[Kind] = [
         "streamseg.sinks.records",
         "RecordsSink",
     ),
+    Kind("MOTChallenge rows", _by_suffix(".txt"), "streamseg.sinks.mot", "MotSink"),
     Kind("images", lambda path: is_folder(path) or _is_image(path), "streamseg.sinks.images", "ImageSink"),
 ]
 
@@ -60,7 +61,7 @@ def register(kind: Kind) -> None:
 
 
 def make_sink(path: str | os.PathLike[str], *, overwrite: bool = False, **choices: Any) -> Sink:
-    """The sink that an output's name asks for: a video, records, an image, or a folder of images.
+    """The sink that an output's name asks for: a video, records, rows, an image, or a folder of images.
 
     Args:
         path: The file or folder; its suffix decides.
@@ -93,4 +94,4 @@ def _kind(path: str | os.PathLike[str]) -> Kind:
     for kind in KINDS:
         if kind.matches(os.fspath(path)):
             return kind
-    raise UserError(f"{path}: nothing is written under such a name; end it in .mp4, .mkv, .jsonl or .png")
+    raise UserError(f"{path}: nothing is written under such a name; end it in .mp4, .mkv, .jsonl, .txt or .png")

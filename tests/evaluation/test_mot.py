@@ -42,7 +42,7 @@ def test_a_folder_with_seqinfo(tmp_path):
     write(tmp_path / "seqinfo.ini", "[Sequence]", "name=100%", "seqLength=30")
     assert read_mot_truth(tmp_path).length == 30
     write(tmp_path / "seqinfo.ini", "[Sequence]", "seqLength=many")
-    with pytest.raises(UserError, match=r"seqinfo\.ini: no seqLength"):
+    with pytest.raises(UserError, match=r"seqinfo\.ini: seqLength .many. is not a whole number"):
         read_mot_truth(tmp_path)
 
 
