@@ -103,13 +103,16 @@ def sequence_info(file: Path) -> SequenceInfo | None:
     except (configparser.Error, KeyError, ValueError, OSError) as error:
         raise UserError(f"{path}: no [Sequence] that can be read ({' '.join(str(error).split())})") from None
     rate = _above_zero(path, section, "frameRate")
-    length, width, height = (_above_zero(path, section, key) for key in ("seqLength", "imWidth", "imHeight"))
+    sizes = (_above_zero(path, section, key) for key in _WHOLE)
+    length, width, height = (None if size is None else int(size) for size in sizes)
     return SequenceInfo(
         path,
         section.get("name") or None,
         None if rate is None else Fraction(rate).limit_denominator(1001),
-        *(None if value is None else int(value) for value in (length, width, height)),
-        min_height=_above_zero(path, section, "minHeight", or_zero=True),
+        length,
+        width,
+        height,
+        _above_zero(path, section, "minHeight", or_zero=True),
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from streamseg.cli import flags
 from streamseg.cli.counting import counted
@@ -22,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--truth",
         type=Path,
         metavar="FILE",
-        help="truth of a video to measure --records against: records, or MOTChallenge's gt.txt or sequence folder",
+        help="truth of a video to measure --tracks or --records against: records, MOTS rows, MOTChallenge's gt.txt or"
+        " sequence folder; for --tracks also a folder of sequences",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
 
@@ -48,16 +51,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     video = parser.add_argument_group("With --truth")
     video.add_argument(
+        "--tracks",
+        type=Path,
+        default=unset,
+        metavar="FILE",
+        help="tracks to measure: MOTChallenge or MOTS rows (.txt) or records (.jsonl); or a folder with such a file for"
+        " each sequence of the folder --truth",
+    )
+    video.add_argument(
         "--records",
         type=Path,
         default=unset,
         metavar="FILE",
-        help="records of a run, or a tracker's MOTChallenge rows (.txt); AP knows no more than they hold, so"
-        " write them with a low --score-threshold, for example 0.05",
+        help="the same of one video, and AP too, which knows no more than the file holds: write it with a low"
+        " --score-threshold, for example 0.05",
     )
     video.add_argument(
-        "--by", choices=("mask", "box"), default=unset, help="overlap in HOTA, MOTA, IDF1 (default: mask if there)"
+        "--by",
+        choices=("mask", "box"),
+        default=unset,
+        help="overlap in HOTA, MOTA, IDF1 (default: both with --tracks, else mask, if there are masks)",
     )
+    video.add_argument("--per-sequence", action="store_true", default=unset, help="show each sequence of a folder, too")
     video.add_argument(
         "--min-height", type=float, default=unset, metavar="X", help="forgive truth that is lower, pixels (default: 0)"
     )
@@ -73,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     given = vars(args)
     wrong = {
         "truth": ("images", "report", "predictions", "confusion", "score_threshold", "skip_faults", *MODEL),
-        "data": ("records", "by", "min_height"),
+        "data": ("tracks", "records", "by", "per_sequence", "min_height"),
     }
     mode, other = ("truth", "--data") if args.truth is not None else ("data", "--truth")
     for name in wrong[mode]:
@@ -125,18 +140,60 @@ def _data(args: argparse.Namespace) -> int:
 
 
 def _video(args: argparse.Namespace) -> int:
+    given = vars(args)
+    if ("records" in given) == ("tracks" in given):
+        raise UserError("--truth needs either --tracks or --records, to be measured against it")
+    how = (given.get("by"), given.get("min_height", 0.0))
+    several = "tracks" in given and args.tracks.is_dir()
+    if "per_sequence" in given and not several:
+        raise UserError("--per-sequence goes with a folder of --tracks")
+    if several:
+        return _folder(args, *how)
+    return _tracks(args, *how) if "tracks" in given else _records(args, *how)
+
+
+def _records(args: argparse.Namespace, *how: Any) -> int:
     from streamseg.cli import evaluate_tables as tables
     from streamseg.evaluation.video import evaluate_video
 
-    given = vars(args)
-    if "records" not in given:
-        raise UserError("--truth needs --records, the records to measure against it")
-    report = evaluate_video(args.truth, args.records, given.get("by"), given.get("min_height", 0.0))
-    if report.left_out:
-        names = ", ".join(report.left_out)
-        print(f"streamseg: left out, because {args.truth} is not about it: {names}", file=sys.stderr)
+    report = evaluate_video(args.truth, args.records, *how)
+    _tell_left_out(args.truth, report.left_out)
     if args.json:
         print(tables.video_json(report))
     else:
         tables.print_video(report)
     return 0
+
+
+def _tracks(args: argparse.Namespace, *how: Any) -> int:
+    from streamseg.cli import evaluate_tables as tables
+    from streamseg.evaluation.sequences import evaluate_sequence
+
+    report = evaluate_sequence(args.truth, args.tracks, *how)
+    _tell_left_out(args.truth, report.left_out)
+    if args.json:
+        print(tables.sequence_json(report))
+    else:
+        tables.print_sequence(report)
+    return 0
+
+
+def _folder(args: argparse.Namespace, *how: Any) -> int:
+    from streamseg.cli import evaluate_tables as tables
+    from streamseg.evaluation.sequences import evaluate_folder
+
+    report = evaluate_folder(args.truth, args.tracks, *how)
+    _tell_left_out(args.truth, {label for one in report.sequences for label in one.left_out})
+    missing = ", ".join(one.name for one in report.sequences if one.missing)
+    if missing:
+        print(f"streamseg: {args.tracks} has no tracks of {missing}: counted as nothing tracked", file=sys.stderr)
+    if args.json:
+        print(tables.benchmark_json(report))
+    else:
+        tables.print_benchmark(report, "per_sequence" in vars(args))
+    return 0
+
+
+def _tell_left_out(truth: Path, labels: Collection[str]) -> None:
+    if labels:
+        print(f"streamseg: left out, because {truth} is not about it: {', '.join(sorted(labels))}", file=sys.stderr)

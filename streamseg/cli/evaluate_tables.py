@@ -11,10 +11,14 @@ from typing import Any
 from streamseg.cli.tables import show_table
 from streamseg.evaluation.coco import Precision
 from streamseg.evaluation.report import DataReport
+from streamseg.evaluation.scores import TrackScores
 from streamseg.evaluation.semantic import SemanticFigures
-from streamseg.evaluation.tracking import TrackScores
+from streamseg.evaluation.sequences import BenchmarkReport, SequenceReport
+from streamseg.evaluation.tracking import By
 from streamseg.evaluation.video import VideoReport
 from streamseg.training.coco import CocoData
+
+IN_JSON_ONLY = ("mostly_tracked", "mostly_lost")  # a table has no room for them
 
 
 def print_data(report: DataReport, confusion: bool, where: str) -> None:
@@ -33,10 +37,27 @@ def print_data(report: DataReport, confusion: bool, where: str) -> None:
 
 def print_video(report: VideoReport) -> None:
     """Records of a video against its truth."""
-    rows = [(name, _measures(one)) for name, one in [*report.tracks.items(), ("all", report.overall)]]
-    cells = ((name, _cells(measures.values())) for name, measures in rows)
-    show_table(f"{report.frames} frames, overlap of {report.by}s", rows[-1][1], cells)
+    _print_tracks(_frames(report.frames, report.by), {**report.tracks, "all": report.overall})
     _print_precision(report.mask, report.box)
+
+
+def print_sequence(report: SequenceReport) -> None:
+    """Tracks of a video against its truth."""
+    for by, tracks in report.tracks.items():
+        _print_tracks(_frames(report.frames, by), {**tracks, "all": report.overall(by)})
+
+
+def print_benchmark(report: BenchmarkReport, per_sequence: bool) -> None:
+    """Tracks of many videos against their truth; ``per_sequence`` each by itself, too."""
+    frames = sum(one.frames for one in report.sequences)
+    for by in report.kinds:
+        rows = {one.name: one.overall(by) for one in report.sequences if per_sequence}
+        if len(report.data_sets) > 1:
+            rows |= {data_set: report.combined(by, data_set) for data_set in report.data_sets}
+        elif len(classes := report.classes(by)) > 1:
+            rows |= classes
+        title = f"{len(report.sequences)} sequences, {_frames(frames, by)}"
+        _print_tracks(title, {**rows, "all": report.combined(by)}, "")
 
 
 def data_json(report: DataReport, data: CocoData, facts: dict[str, Any]) -> str:
@@ -64,10 +85,52 @@ def video_json(report: VideoReport) -> str:
             "frames": report.frames,
             "by": report.by,
             "left_out": report.left_out,
-            "tracks": {name: _measures(one) for name, one in tracks.items()},
+            "tracks": _every_measure(tracks),
             **_precisions(report.mask, report.box),
         }
     )
+
+
+def sequence_json(report: SequenceReport) -> str:
+    """The same for programs."""
+    return _json({"frames": report.frames, "left_out": report.left_out, "tracks": _sequence(report)})
+
+
+def benchmark_json(report: BenchmarkReport) -> str:
+    """The same for programs."""
+    return _json(
+        {
+            "missing": [one.name for one in report.sequences if one.missing],
+            "sequences": {
+                one.name: {
+                    "data_set": one.data_set,
+                    "frames": one.frames,
+                    "left_out": one.left_out,
+                    "tracks": _sequence(one),
+                }
+                for one in report.sequences
+            },
+            "data_sets": {
+                data_set: {by: _measures(report.combined(by, data_set)) for by in report.kinds}
+                for data_set in report.data_sets
+            },
+            "tracks": {by: _every_measure({**report.classes(by), "all": report.combined(by)}) for by in report.kinds},
+        }
+    )
+
+
+def _sequence(report: SequenceReport) -> dict[str, Any]:
+    return {by: _every_measure({**tracks, "all": report.overall(by)}) for by, tracks in report.tracks.items()}
+
+
+def _frames(count: int, by: By) -> str:
+    return f"{count} frames, overlap of {'masks' if by == 'mask' else 'boxes'}"
+
+
+def _print_tracks(title: str, scores: dict[str, TrackScores], first: str = "class") -> None:
+    rows = {name: _measures(one) for name, one in scores.items()}
+    head = [name for name in rows["all"] if name not in IN_JSON_ONLY]
+    show_table(title, head, ((name, _cells(one[key] for key in head)) for name, one in rows.items()), first)
 
 
 def _print_precision(mask: dict[str, Precision], box: dict[str, Precision]) -> None:
@@ -85,13 +148,27 @@ def _print_semantic(figures: SemanticFigures) -> None:
     show_table(title, ("IoU", "accuracy"), rows)
 
 
+def _every_measure(scores: dict[str, TrackScores]) -> dict[str, Any]:
+    return {name: _measures(one) for name, one in scores.items()}
+
+
 def _measures(scores: TrackScores) -> dict[str, float]:
     """Shares, then counts, under the names that they have in tables."""
-    at = scores.at_thresholds
-    shares = {"HOTA": at.hota, "DetA": at.deta, "AssA": at.assa}
-    shares |= {"IDF1": scores.idf1, "MOTA": scores.mota, "MOTP": scores.motp}
-    counts = {"switches": scores.switches, "found": scores.matched}
-    return {**shares, **counts, "missed": scores.misses, "false": scores.false_positives}
+    return {
+        "HOTA": scores.hota,
+        "DetA": scores.deta,
+        "AssA": scores.assa,
+        "IDF1": scores.idf1,
+        "MOTA": scores.mota,
+        "MOTP": scores.motp,
+        "switches": scores.switches,
+        "fragments": scores.fragmentations,
+        "found": scores.matched,
+        "missed": scores.misses,
+        "false": scores.false_positives,
+        "mostly_tracked": scores.mostly_tracked,
+        "mostly_lost": scores.mostly_lost,
+    }
 
 
 def _cells(values: Iterable[float]) -> list[str]:

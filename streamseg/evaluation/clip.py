@@ -1,9 +1,9 @@
-"""The objects of a video frame by frame, from streamseg's records or from MOTChallenge files."""
+"""The objects of a video frame by frame, from streamseg's records or from the files of benchmarks."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ import numpy as np
 from streamseg.errors import UserError
 from streamseg.training.segmentations import run_lengths
 
-MOT_SUFFIXES = (".txt", ".csv")
 LARGEST_ID = 2**53  # still exact where numbers are read as floating point
+
+Mask = dict[str, Any]
+"""Compressed run lengths as COCO writes them: ``size`` [height, width] and ``counts``."""
 
 
 @dataclass(slots=True, eq=False)
@@ -33,7 +35,7 @@ class Objects:
     ids: list[int] = field(default_factory=list)
     boxes: list[list[float]] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
-    masks: list[dict[str, Any] | None] = field(default_factory=list)
+    masks: list[Mask | None] = field(default_factory=list)
     counts: list[bool] = field(default_factory=list)
     forgives: list[bool] = field(default_factory=list)
 
@@ -45,7 +47,7 @@ class Objects:
         identity: int,
         box: list[float],
         score: float = 1.0,
-        mask: dict[str, Any] | None = None,
+        mask: Mask | None = None,
         counts: bool = True,
         forgives: bool = False,
     ) -> None:
@@ -84,6 +86,9 @@ class Clip:
         length: Number of frames of the video; None where the file does not tell.
         exhaustive: Whether objects of other classes would be in the file too, if there were any.
         regions: By frame, boxes xyxy in which nobody looked for objects.
+        mask_regions: The same as masks.
+        min_height: Detections up to this height, pixels, do not count where nothing is; 0 for no such rule.
+        mots: Whether it is a MOTS file, which may number its first frame 0 or 1: here that may be frame -1.
     """
 
     path: Path
@@ -92,6 +97,9 @@ class Clip:
     length: int | None = None
     exhaustive: bool = True
     regions: dict[int, list[list[float]]] = field(default_factory=dict)
+    mask_regions: dict[int, list[Mask]] = field(default_factory=dict)
+    min_height: float = 0.0
+    mots: bool = False
 
     @property
     def has_masks(self) -> bool:
@@ -103,16 +111,33 @@ class Clip:
         """The objects of a class in a frame."""
         return self.frames.get(number, {}).get(label) or Objects()
 
+    def group(self, number: int, label: str) -> Objects:
+        """The objects of a class in a frame, to add to."""
+        return self.frames.setdefault(number, {}).setdefault(label, Objects())
+
     def relabelled(self, label: str) -> Clip:
-        """The same with all objects in one class."""
+        """The same with all objects in one class, one identity in two classes as two."""
         merged: dict[int, Labelled] = {}
+        names: dict[tuple[str, int], int] = {}
         for number, labelled in self.frames.items():
-            whole = Objects()
-            for objects in labelled.values():
+            whole = merged.setdefault(number, {}).setdefault(label, Objects())
+            for own, objects in labelled.items():
                 for row in zip(*(getattr(objects, name) for name in Objects.__slots__), strict=True):
-                    whole.add(*row)
-            merged[number] = {label: whole}
+                    identity, box, score, mask, counts, forgives = row
+                    # What does not count may be there for every class.
+                    if counts or box not in whole.boxes:
+                        identity = identity and names.setdefault((own, identity), len(names) + 1)
+                        whole.add(identity, box, score, mask, counts, forgives)
         return replace(self, frames=merged, labels=(label,))
+
+    def moved(self, by: int) -> Clip:
+        """The same with other numbers of frames."""
+        return replace(
+            self,
+            frames={number + by: labelled for number, labelled in self.frames.items()},
+            regions={number + by: boxes for number, boxes in self.regions.items()},
+            mask_regions={number + by: masks for number, masks in self.mask_regions.items()},
+        )
 
 
 def read_records(path: Path) -> Clip:
@@ -137,7 +162,7 @@ def read_records(path: Path) -> Clip:
     return Clip(path, frames, labels)
 
 
-def lines_of(path: Path) -> list[tuple[str, str]]:
+def lines_of(path: Path) -> Iterator[tuple[str, str]]:
     """The lines of a text file that are not blank, each with its place for messages.
 
     Raises:
@@ -148,7 +173,7 @@ def lines_of(path: Path) -> list[tuple[str, str]]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text file"
         raise UserError(f"cannot read {path}: {reason}") from None
-    return [(f"{path}, line {number}", line) for number, line in enumerate(lines, 1) if line.strip()]
+    return ((f"{path}, line {number}", line) for number, line in enumerate(lines, 1) if line.strip())
 
 
 def check_box(box: list[float], where: str) -> list[float]:
@@ -175,13 +200,17 @@ def _group(entries: Iterable[dict[str, Any]], where: str) -> Labelled:
         score = float(entry.get("score", 1.0))
         if not 0 <= score <= 1:
             raise UserError(f"{where}: score {score:g} is not from 0 to 1")
-        objects.add(identity, box, score, _mask(entry.get("mask"), where))
+        mask = entry.get("mask")
+        objects.add(identity, box, score, None if mask is None else check_mask(mask, where))
     return groups
 
 
-def _mask(mask: Any, where: str) -> dict[str, Any] | None:
-    if mask is None:
-        return None
+def check_mask(mask: Any, where: str) -> Mask:
+    """The mask itself.
+
+    Raises:
+        UserError: It is no compressed run lengths of a picture.
+    """
     height, width = mask["size"]
     if not isinstance(mask["counts"], str):
         raise UserError(f"{where}: a mask is no compressed run lengths")

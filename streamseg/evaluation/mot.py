@@ -31,7 +31,9 @@ def read_mot_truth(path: Path) -> Clip:
         UserError: A file cannot be read or is not as it must be; names file and line.
     """
     info = sequence_info(path)
-    clip = Clip(path, {}, None, info and info.length, exhaustive=False, min_height=(info and info.min_height) or 0.0)
+    clip = Clip(path, {}, None, exhaustive=False)
+    if info is not None:
+        clip.length, clip.min_height = info.length, info.min_height or 0.0
     labels: set[str] = set()
     others = []
     for row in _rows(path, clip.length):
@@ -39,7 +41,7 @@ def read_mot_truth(path: Path) -> Clip:
         kind = _class(row)
         if _counts(row):
             labels.add(_label(row))
-            clip.add(number, _label(row), identity, box, forgives=kind in FORGIVEN)
+            clip.group(number, _label(row)).add(identity, box, forgives=kind in FORGIVEN)
         elif kind == REGION:
             clip.regions.setdefault(number, []).append(box)
         else:
@@ -48,7 +50,7 @@ def read_mot_truth(path: Path) -> Clip:
     # What does not count may be in the way of any class.
     for number, identity, box, kind in others:
         for label in clip.labels:
-            clip.add(number, label, identity, box, counts=False, forgives=kind in FORGIVEN)
+            clip.group(number, label).add(identity, box, counts=False, forgives=kind in FORGIVEN)
     return clip
 
 
@@ -61,7 +63,7 @@ def read_mot_results(path: Path) -> Clip:
     clip = Clip(path, {}, None)
     for row in _rows(path, None):
         number, identity, box = _place(row)
-        clip.add(number, "", identity, box, row[6] if len(row) > 6 else 1.0)
+        clip.group(number, "").add(identity, box, row[6] if len(row) > 6 else 1.0)
     return clip
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from streamseg.errors import UserError
-from streamseg.evaluation.clip import MOT_SUFFIXES, Clip, Objects, read_records
+from streamseg.evaluation.clip import Clip, Objects
 from streamseg.evaluation.coco import Precision, average_precision
-from streamseg.evaluation.mot import read_mot_results, read_mot_truth
-from streamseg.evaluation.tracking import By, TrackScores, evaluate_tracks, overlap_of
+from streamseg.evaluation.pair import pair, read_result, read_truth
+from streamseg.evaluation.scores import TrackScores
+from streamseg.evaluation.tracking import By, check_height, evaluate_tracks, overall, overlap_of, too_low
 from streamseg.evaluation.truth import Entry
 
 THRESHOLD = 0.5
@@ -40,22 +39,21 @@ class VideoReport:
 
     @property
     def overall(self) -> TrackScores:
-        """All classes together: counts are added."""
-        return sum(self.tracks.values(), TrackScores())
+        """All classes together."""
+        return overall(self.tracks)
 
 
 def evaluate_video(truth: Path, records: Path, by: By | None = None, min_height: float = 0.0) -> VideoReport:
     """Compares what was found in a video with what is there.
 
-    Classes belong together by name. A tracker's MOTChallenge file has no classes: it is compared with the only class of
-    the truth, or with all of them as one. MOTChallenge truth is about some classes only; what records hold of others is
-    left out. Frames that the records lack count as nothing found.
+    Which classes belong together is told in :func:`streamseg.evaluation.pair.pair`. Frames that the records lack count
+    as nothing found.
 
     Average precision knows no more than the records hold: write them with a low ``score_threshold``.
 
     Args:
-        truth: streamseg's records, or MOTChallenge truth: a ``.txt`` file or the folder of a sequence.
-        records: streamseg's records, or a tracker's ``.txt`` file.
+        truth: See :func:`streamseg.evaluation.pair.read_truth`.
+        records: See :func:`streamseg.evaluation.pair.read_result`.
         by: What overlaps for the tracking measures: ``"mask"`` or ``"box"``; None for masks where both files have them.
         min_height: Truth with a lower box, pixels, does not count: see
             :func:`streamseg.evaluation.tracking.evaluate_tracks`.
@@ -63,21 +61,16 @@ def evaluate_video(truth: Path, records: Path, by: By | None = None, min_height:
     Raises:
         UserError: A file cannot be read, lacks masks that were asked for, or does not belong to the other.
     """
-    if not 0 <= min_height < math.inf:
-        raise UserError(f"--min-height {min_height:g}: must be 0 or more pixels")
-    expected = read_mot_truth(truth) if truth.is_dir() or truth.suffix in MOT_SUFFIXES else read_records(truth)
-    found = read_mot_results(records) if records.suffix in MOT_SUFFIXES else read_records(records)
-    _check_frames(expected, found)
-    expected, found, missing = _same_labels(expected, found)
-    both = expected.has_masks and found.has_masks
-    by = by or ("mask" if both else "box")
+    check_height(min_height)
+    both = pair(read_truth(truth), read_result(records))
+    by = by or ("mask" if both.has_masks else "box")
     return VideoReport(
-        frames=expected.length or len(expected.frames),
+        frames=both.frames,
         by=by,
-        tracks=evaluate_tracks(expected, found, by, THRESHOLD, min_height),
-        mask=clip_precision(expected, found, "mask", min_height) if both else {},
-        box=clip_precision(expected, found, "box", min_height),
-        left_out=missing,
+        tracks=evaluate_tracks(both.truth, both.result, by, THRESHOLD, min_height),
+        mask=clip_precision(both.truth, both.result, "mask", min_height) if both.has_masks else {},
+        box=clip_precision(both.truth, both.result, "box", min_height),
+        left_out=both.left_out,
     )
 
 
@@ -103,7 +96,7 @@ def clip_precision(truth: Clip, result: Clip, by: By, min_height: float = 0.0) -
             for box in truth.regions.get(number, ()):
                 annotations.append({**where, **_box(box), "iscrowd": 1})
             hits = overlap_of(there, found, by)[counts] >= THRESHOLD
-            found = found.select((found.heights >= min_height) | hits.any(axis=0))
+            found = found.select(~too_low(truth, found, min_height) | hits.any(axis=0))
             scored = zip(_entries(found), found.scores, strict=True)
             results += [{**where, **entry, "score": score} for entry, score in scored]
     classes = {label: category for category, label in enumerate(labels, 1)}
@@ -129,40 +122,3 @@ def _box(box: list[float]) -> Entry:
 
 def _labels(*clips: Clip) -> list[str]:
     return sorted({label for clip in clips for labelled in clip.frames.values() for label in labelled})
-
-
-def _check_frames(truth: Clip, result: Clip) -> None:
-    for clip in (truth, result):
-        # A tracker's file may be empty, and so may the truth of a sequence whose length is known.
-        if not clip.frames and clip.labels is not None and not clip.length:
-            raise UserError(f"{clip.path}: is empty; give the records, or the truth, of a whole video")
-    if truth.exhaustive:
-        strange = sorted(set(result.frames) - set(truth.frames))
-    else:
-        strange = sorted(number for number in result.frames if truth.length and number >= truth.length)
-    if strange:
-        raise UserError(
-            f"{result.path} has frame {strange[0]} (from 0), which {truth.path} lacks: compare records of one video"
-        )
-
-
-def _same_labels(truth: Clip, result: Clip) -> tuple[Clip, Clip, tuple[str, ...]]:
-    """Both with labels that can be compared, and the result's labels that were left out."""
-    assert truth.labels is not None
-    if result.labels is None:
-        if len(truth.labels) == 1:
-            return truth, result.relabelled(truth.labels[0]), ()
-        return truth.relabelled("all classes"), result.relabelled("all classes"), ()
-    if truth.exhaustive:
-        return truth, result, ()
-    strange = tuple(label for label in result.labels if label not in truth.labels)
-    if len(strange) == len(result.labels):
-        raise UserError(
-            f"{result.path}: none of its classes ({', '.join(strange)}) is in {truth.path},"
-            f" which is about {', '.join(truth.labels)}"
-        )
-    kept = {
-        number: {label: objects for label, objects in labelled.items() if label in truth.labels}
-        for number, labelled in result.frames.items()
-    }
-    return truth, replace(result, frames=kept), strange

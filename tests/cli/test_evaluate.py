@@ -124,7 +124,7 @@ MISTAKES = {
     "--data val.json --records a.jsonl": "--records goes with --truth, not with --data",
     "--truth a.jsonl --records b.jsonl --report p.html": "--report goes with --data, not with --truth",
     "--truth a.jsonl --records b.jsonl --device cpu": "--device goes with --data, not with --truth",
-    "--truth a.jsonl": "--truth needs --records, the records to measure against it",
+    "--truth a.jsonl": "--truth needs either --tracks or --records, to be measured against it",
     "--truth a.jsonl --records b.jsonl": "cannot read a.jsonl: No such file or directory",
     "--data val.json --score-threshold 2": "--score-threshold 2.0: must be 0 to 1",
     "--data val.json --report none/page.html": "none/page.html: there is no folder none; make it first",

@@ -1,4 +1,4 @@
-"""HOTA, IDF1, switches and MOTA against tables worked out by hand, and against TrackEval where it is installed."""
+"""HOTA, IDF1, switches and MOTA against tables worked out by hand, and against TrackEval fed directly."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from trackeval import metrics
 
 from streamseg.errors import UserError
+from streamseg.evaluation import scores as measures
 from streamseg.evaluation.clip import read_records
-from streamseg.evaluation.tracking import TrackScores, evaluate_tracks
+from streamseg.evaluation.scores import TrackScores, together
+from streamseg.evaluation.tracking import evaluate_tracks, overall
 from streamseg.masks import Patch, encode
 
 Entry = tuple[int, float]  # identity, and the left edge of a box 20 wide and 40 high
@@ -37,7 +40,7 @@ def classes(folder: Path, truth: list[list[Any]], result: list[list[Any]], **opt
 
 
 def compare(folder: Path, truth: list[list[Any]], result: list[list[Any]], **options: Any) -> TrackScores:
-    return sum(classes(folder, truth, result, **options).values(), TrackScores())
+    return overall(classes(folder, truth, result, **options))
 
 
 ONE = [[(1, 50)]] * 4
@@ -56,7 +59,7 @@ TWO = [[(1, 50), (2, 200)]] * 4
         pytest.param(TWO, [[(1, 50), (2, 200)]] * 2 + [[(2, 50), (1, 200)]] * 2, 8, 0, 2, 0.75, 0.5, id="two swap"),
         pytest.param(ONE, [[(7, 65)]] * 4, 0, 4, 0, -1.0, 0.0, id="too far off"),
         pytest.param(ONE, [[]] * 4, 0, 0, 0, 0.0, 0.0, id="nothing found"),
-        pytest.param([[]] * 4, [[(1, 5)]] * 4, 0, 4, 0, -3.0, 0.0, id="nothing there"),
+        pytest.param([[]] * 4, [[(1, 5)]] * 4, 0, 4, 0, 0.0, 0.0, id="nothing there"),
         pytest.param(ONE, [[(0, 50)]] * 4, 0, 0, 0, 0.0, 0.0, id="id 0 is not tracked"),
         # 7 holds the object although 8 covers it better from the second frame on.
         pytest.param(ONE, [[(7, 52)]] + [[(7, 52), (8, 50)]] * 3, 4, 3, 0, 0.25, 8 / 11, id="pairs stay together"),
@@ -74,15 +77,56 @@ def test_hand_counted_tables(
 def test_motp_is_the_mean_overlap_of_what_was_found(tmp_path: Path) -> None:
     scores = compare(tmp_path, TWO, [[(1, 50), (2, 205)]] * 2 + [[(1, 45)], [(3, 300)]])
     assert scores.motp == pytest.approx((2 * 1 + 3 * 15 / 25) / 5)
-    assert TrackScores().motp == 0
+    assert together([]).motp == 0
+
+
+@pytest.mark.parametrize(
+    ("result", "fragments", "tracked", "lost", "deta", "assa"),
+    [
+        pytest.param([[(7, 50)]] * 5, 0, 1, 0, 1, 1, id="perfect"),
+        # Each of the first two frames: agreed on in 2 frames, the truth alone in 3; of the last three: 3 and 2.
+        pytest.param([[(7, 50)]] * 2 + [[(8, 50)]] * 3, 0, 1, 0, 1, (2 * 2 / 5 + 3 * 3 / 5) / 5, id="switched"),
+        pytest.param([[(7, 50)], [(9, 250)], [(7, 50)], [(7, 250)], [(8, 50)]], 2, 0, 0, 3 / 7, None, id="lost twice"),
+        pytest.param([[(7, 50)], [], [], [], [(7, 50)]], 0, 0, 0, 2 / 5, 2 / 5, id="frames without anything"),
+        pytest.param([[(7, 250)]] * 5, 0, 0, 1, 0, 0, id="never found"),
+    ],
+)
+def test_fragments_and_hota_by_hand(
+    tmp_path: Path, result: Any, fragments: int, tracked: int, lost: int, deta: float, assa: float | None
+) -> None:
+    scores = compare(tmp_path, [[(1, 50)]] * 5, result)
+    assert (scores.fragmentations, scores.mostly_tracked, scores.mostly_lost) == (fragments, tracked, lost)
+    assert scores.deta == pytest.approx(deta)
+    if assa is not None:
+        assert (scores.assa, scores.hota) == pytest.approx((assa, (deta * assa) ** 0.5))
+
+
+def test_classes_together_are_one_as_trackeval_adds_videos(tmp_path: Path) -> None:
+    frames = [[entry(1, 50), entry(1, 150, "cycle")]] * 4
+    scores = classes(tmp_path, frames, [[entry(7, 50)]] * 4)
+    assert (scores["person"].mota, scores["cycle"].mota) == (1, 0)
+    both = together(scores.values())
+    assert (both.truth, both.matched, both.mota, both.idf1) == (8, 4, 0.5, pytest.approx(2 / 3))
+    assert (both.deta, both.assa, both.hota) == pytest.approx((0.5, 1, 0.5**0.5))
+
+
+def test_hours_of_video_are_measured_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth, result = wandering(1, frames=120)
+    whole = compare(tmp_path, truth, result)
+    monkeypatch.setattr(measures, "_TRACKS", 8)
+    monkeypatch.setattr(measures, "_TABLES", 20_000)
+    parts = compare(tmp_path, truth, result)
+    for name in ("at_overlaps", "clear", "identity"):
+        for key, value in getattr(whole, name).items():
+            assert np.array_equal(value, getattr(parts, name)[key]), key
 
 
 def test_labels_must_agree(tmp_path: Path) -> None:
     scores = classes(tmp_path, ONE, [[entry(1, 50, "vehicle")]] * 4)
     assert (scores["person"].misses, scores["person"].false_positives) == (4, 0)
     assert (scores["vehicle"].misses, scores["vehicle"].false_positives) == (0, 4)
-    whole = sum(scores.values(), TrackScores())
-    assert (whole.truth, whole.result, whole.idf1, whole.at_thresholds.hota) == (4, 4, 0, 0)
+    whole = together(scores.values())
+    assert (whole.truth, whole.result, whole.idf1, whole.hota) == (4, 4, 0, 0)
 
 
 def test_one_identity_in_two_classes_is_two_tracks(tmp_path: Path) -> None:
@@ -150,7 +194,6 @@ def wandering(seed: int, frames: int = 40) -> tuple[list[list[Any]], list[list[A
 
 @pytest.mark.parametrize("seed", range(6))
 def test_equal_to_trackeval(tmp_path: Path, seed: int) -> None:
-    metrics = pytest.importorskip("trackeval.metrics", reason="trackeval is not installed")
     truth, result = wandering(seed)
     if seed == 0:
         truth[10], result[20] = [], []
@@ -168,7 +211,7 @@ def test_equal_to_trackeval(tmp_path: Path, seed: int) -> None:
     hota = metrics.HOTA().eval_sequence(data)
     scores = compare(tmp_path, truth, result)
     for ours, theirs in (("hota", "HOTA"), ("deta", "DetA"), ("assa", "AssA")):
-        assert getattr(scores.at_thresholds, ours) == pytest.approx(float(np.mean(hota[theirs])), abs=1e-9)
+        assert getattr(scores, ours) == pytest.approx(float(np.mean(hota[theirs])), abs=1e-9)
     assert (scores.matched, scores.switches) == (clear["CLR_TP"], clear["IDSW"])
     assert scores.switches > 3
     assert scores.identity_matched == identity["IDTP"]

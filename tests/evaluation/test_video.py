@@ -51,7 +51,7 @@ def test_what_is_low_is_forgiven_in_everything(tmp_path):
     for found in (several, several[:1]):
         report = evaluate_video(truth, write(tmp_path / "found.jsonl", *[found] * 3), min_height=16)
         assert (report.mask["person"].ap, report.box["person"].ap) == pytest.approx((1, 1))
-        assert (report.overall.mota, report.overall.idf1, report.overall.at_thresholds.hota) == pytest.approx((1, 1, 1))
+        assert (report.overall.mota, report.overall.idf1, report.overall.hota) == pytest.approx((1, 1, 1))
     tall = [*several, thing(8, 250, score=0.99)]
     report = evaluate_video(truth, write(tmp_path / "found.jsonl", *[tall] * 3), min_height=16)
     assert report.mask["person"].ap == pytest.approx(0.5) and report.overall.false_positives == 3
@@ -66,7 +66,7 @@ def test_the_shipped_sample_against_itself(tmp_path):
         assert min(mask.small, mask.medium, mask.large) == pytest.approx(1)
     overall = report.overall
     assert (overall.switches, overall.misses, overall.false_positives) == (0, 0, 0)
-    assert (overall.idf1, overall.mota, overall.at_thresholds.hota) == pytest.approx((1, 1, 1))
+    assert (overall.idf1, overall.mota, overall.hota) == pytest.approx((1, 1, 1))
 
 
 def test_boxes_where_a_file_has_no_masks(tmp_path):
@@ -87,7 +87,7 @@ def rows(path: Path, *lines: str) -> Path:
 def test_a_trackers_file_has_the_classes_of_the_truth(tmp_path):
     found = rows(tmp_path / "found.txt", "1,7,50,10,20,40,0.9", "2,7,50,10,20,40,0.9")
     truth = write(tmp_path / "truth.jsonl", *[[thing(1, 50)]] * 2)
-    assert evaluate_video(truth, found).tracks["person"].at_thresholds.hota == pytest.approx(1)
+    assert evaluate_video(truth, found).tracks["person"].hota == pytest.approx(1)
     several = write(tmp_path / "several.jsonl", *[[thing(1, 50), thing(1, 150, "cycle")]] * 2)
     report = evaluate_video(several, found)
     assert (list(report.tracks), report.overall.matched, report.overall.misses) == (["all classes"], 2, 2)
@@ -107,7 +107,7 @@ def test_nothing_found_and_nothing_there(tmp_path):
     empty, some = write(tmp_path / "a.jsonl", [], []), write(tmp_path / "b.jsonl", [thing(1, 50)], [])
     for truth, found in ((empty, some), (some, empty), (empty, empty)):
         report = evaluate_video(truth, found)
-        assert report.overall.matched == 0 and report.overall.at_thresholds.hota == 0
+        assert report.overall.matched == 0 and report.overall.hota == 0
     nothing = rows(tmp_path / "gt.txt")
     assert evaluate_video(some, nothing).overall.misses == 1
     with pytest.raises(UserError, match=r"gt\.txt: is empty"):
