@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "streamseg"
 GROUND = {"cores", "errors", "frame", "planes", "instances", "regions", "result", "masks", "motchallenge"}
 ROOMS = {"sources", "models", "tracking", "overlay", "sinks", "scenes"}
-WINGS = {"training", "evaluation", "benchmark"}
+WINGS = {"training", "evaluation", "benchmark", "detections"}
 ABOVE = {
     "rules": {"errors"},
     "settings": {"errors", "rules"},

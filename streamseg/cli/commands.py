@@ -19,6 +19,7 @@ from streamseg.errors import UserError
 COMMANDS = {
     "train": "train a model on COCO-format data, by a recipe",
     "evaluate": "measure a model on labelled pictures, or tracks on a video with truth",
+    "track": "follow the objects in detections that are there already",
     "benchmark": "time the pipeline against the obvious loop, and each stage alone",
     "models": "list the models, their classes, and whether their weights are here",
     "render": "render a street scene with its exact truth",

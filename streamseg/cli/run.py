@@ -35,7 +35,7 @@ def run(settings: Settings, interrupts: Interrupts) -> int:
             pipeline = plan.pipeline(segmenter)
             with interrupts.stopping(pipeline.interrupt):
                 try:
-                    with _progress(settings, pipeline.statistics):
+                    with progress(settings, pipeline.statistics):
                         pipeline.run()
                 finally:
                     if pipeline.error is None or pipeline.statistics.frames:
@@ -43,7 +43,8 @@ def run(settings: Settings, interrupts: Interrupts) -> int:
     return 0
 
 
-def _progress(settings: Settings, statistics: Statistics) -> contextlib.AbstractContextManager[object]:
+def progress(settings: Settings, statistics: Statistics) -> contextlib.AbstractContextManager[object]:
+    """Shows how a run goes on for the time of ``with``, unless the settings want quiet."""
     from streamseg.cli.progress import Progress
 
     return contextlib.nullcontext() if settings.quiet else Progress(statistics)

@@ -29,6 +29,11 @@ def summary(statistics: Statistics) -> str:
     return "\n".join(line for line in lines if line)
 
 
+def counts(statistics: Statistics) -> str:
+    """How many frames there were, and what was in them."""
+    return f"{_count(statistics.frames, 'frame')}, {_objects(statistics)}"
+
+
 def duration(seconds: float) -> str:
     """Seconds for people: ``4.2 s``, ``3:07 min``, ``1:02:09 h``."""
     if seconds < 60:

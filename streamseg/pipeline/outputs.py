@@ -30,13 +30,15 @@ class Outputs:
         settings: What to write.
         infos: What is known of each source.
         show: Whether to show a window.
+        read: What is read besides the sources' own files; none of it may be written to.
 
     Raises:
         UserError: Several sources, but the output is no folder, or the records' format is for one.
     """
 
-    def __init__(self, settings: Settings, infos: Sequence[StreamInfo], show: bool) -> None:
+    def __init__(self, settings: Settings, infos: Sequence[StreamInfo], show: bool, read: Sequence[Path] = ()) -> None:
         self._settings = settings
+        self._read = read
         self._infos = infos
         self._show = show
         self._videos: dict[int, Path] = {}
@@ -57,7 +59,8 @@ class Outputs:
             UserError: It cannot, and why.
         """
         settings = self._settings
-        read = [str(file) for info in self._infos for file in (info.path, *info.files) if file is not None]
+        own = [file for info in self._infos for file in (info.path, *info.files) if file is not None]
+        read = [str(file) for file in (*own, *self._read)]
         if settings.output is not None and (self._images or is_folder(settings.output)):
             check(settings.output, overwrite=settings.overwrite)
         for path in self._videos.values():
@@ -124,7 +127,7 @@ class Outputs:
         if settings.records is not None:
             make_folder(settings.records, "--records")
         for path, streams in self._records.items():
-            form = _records_format(settings)
+            form = records_format(settings)
             kind = getattr(streamseg.sinks, _RECORDS[form][0])
             sink = kind(path, **(several if form == "jsonl" and streams is None else options))
             outlets.append(Outlet(sink, streams, "write records"))
@@ -148,7 +151,8 @@ class Outputs:
                 check_file(path, read, overwrite=settings.overwrite)
 
 
-def _records_format(settings: Settings) -> str:
+def records_format(settings: Settings) -> str:
+    """How records are written: ``jsonl``, ``mot`` or ``mots``."""
     if settings.records_format != "auto":
         return settings.records_format
     return "mot" if Path(settings.records or "").suffix.lower() == ".txt" else "jsonl"
@@ -158,7 +162,7 @@ def _record_files(settings: Settings, names: Sequence[str]) -> dict[str, tuple[i
     """The files of records, each with the sources that it is for; None for all of them."""
     if settings.records is None:
         return {}
-    form = _records_format(settings)
+    form = records_format(settings)
     if is_folder(settings.records):
         stems = _different([_stem(name) for name in names])
         return {str(Path(settings.records) / f"{stem}{_RECORDS[form][1]}"): (i,) for i, stem in enumerate(stems)}

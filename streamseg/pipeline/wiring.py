@@ -109,18 +109,9 @@ class Plan:
     def parts(self, segmenter: Segmenter) -> Parts:
         """What comes after the model, made anew."""
         settings = self.settings
-        trackers = [
-            make_tracker(
-                settings.tracker,
-                lost_seconds=settings.track_lost_seconds,
-                high_score=settings.score_threshold,
-                low_score=settings.score_threshold * LOW_SHARE,
-            )
-            for _ in self.sources
-        ]
         return Parts(
             paint=_painter(settings, segmenter).paint,
-            trackers=trackers,
+            trackers=[tracker_of(settings) for _ in self.sources],
             outlets=self._outputs.make(),
             batch_size=settings.batch_size or segmenter.batch_size,
         )
@@ -143,12 +134,27 @@ class Plan:
         )
 
 
-def _painter(settings: Settings, segmenter: Segmenter) -> Painter:
-    """Paints where the model runs, if there are kernels for that device."""
-    from streamseg.models.gpu.kernels import kernel_trouble
-    from streamseg.overlay.painter import Painter
+def tracker_of(settings: Settings, own_scores: bool = False) -> Tracker:
+    """A new tracker as the settings ask for it.
 
-    look: dict[str, Any] = {
+    Args:
+        settings: Their group ``Tracking``, and ``score_threshold``.
+        own_scores: Leave it to the tracker which scores are enough.
+    """
+    return make_tracker(
+        settings.tracker,
+        lost_seconds=settings.track_lost_seconds,
+        high_score=None if own_scores else settings.score_threshold,
+        low_score=None if own_scores else settings.score_threshold * LOW_SHARE,
+        masks=settings.track_masks,
+        camera=settings.track_camera,
+        appearance=settings.track_appearance,
+    )
+
+
+def look_of(settings: Settings) -> dict[str, Any]:
+    """How a painter is made as the settings ask for it."""
+    return {
         "mask_opacity": settings.mask_opacity,
         "show_outlines": settings.outlines,
         "show_boxes": settings.boxes,
@@ -156,6 +162,14 @@ def _painter(settings: Settings, segmenter: Segmenter) -> Painter:
         "show_ids": settings.labels,
         "show_scores": settings.labels,
     }
+
+
+def _painter(settings: Settings, segmenter: Segmenter) -> Painter:
+    """Paints where the model runs, if there are kernels for that device."""
+    from streamseg.models.gpu.kernels import kernel_trouble
+    from streamseg.overlay.painter import Painter
+
+    look = look_of(settings)
     if segmenter.runner is None or kernel_trouble(segmenter.device) is not None:
         return Painter(**look)
     from streamseg.overlay.device import DevicePainter

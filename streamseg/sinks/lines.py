@@ -102,7 +102,7 @@ class LinesSink:
                 raise self._failed(error) from None
 
     def close(self, ok: bool = True) -> list[str]:
-        """Put the file under its final name."""
+        """Put the file under its final name; after a failure only where there is something in it."""
         with self._lock:
             file, self._file = self._file, None
             notes, self._notes = self._notes, []
@@ -110,6 +110,9 @@ class LinesSink:
                 return notes
             try:
                 file.close()
+                if not ok and not self._whole:
+                    self._staged.discard()
+                    return notes
                 return notes + self._staged.commit(ok)
             except OSError as error:
                 raise self._failed(error) from None
