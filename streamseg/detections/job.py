@@ -59,5 +59,6 @@ class Job:
             paint=Painter(**look_of(self._settings)).paint,
             trackers=[tracker_of(self._settings, self._own_scores)],
             outlets=self._outputs.make(),
+            trails=self._settings.trails,
             remarks=lambda: self._detections.notes,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,8 @@ from streamseg.overlay.palette import SHADE, Colour
 from streamseg.planes import Picture, Planes
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
+_FADES = 8  # steps of opacity along a trail
+_SHIFT = 3  # binary digits after the point of OpenCV's coordinates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,6 +131,35 @@ class Canvas:
                 else:
                     part[np.divmod(np.flatnonzero(shape), shape.shape[1])] = values
 
+    def trail(self, points: np.ndarray, colour: Colour, line: int) -> None:
+        """Draw a line through points that fades towards its beginning.
+
+        Args:
+            points: float [K, 3]: x and y, pixels, and how opaque the line is there, 0 to 1 and not falling; rows that
+                are not finite are left out.
+            colour: Red, green, blue.
+            line: Width in pixels.
+        """
+        points = points[np.isfinite(points).all(axis=1)]
+        if len(points) < 2:
+            return
+        native = self._native(colour)
+        left, top, full = _faded(points, self.height, self.width, line)
+        for layer in self._layers:
+            opacity = full[: self.height - top, : self.width - left]
+            if layer.step == 2 and full.size:  # chroma is covered as much as its four pixels are on average
+                opacity = cv2.resize(full, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+            places = cv2.findNonZero(opacity)
+            if places is None:
+                continue
+            columns, rows = places.reshape(-1, 2).T
+            share = opacity[rows, columns] * np.float32(1 / 255)
+            where = rows + top // layer.step, columns + left // layer.step
+            for array, values in layer.values(native):
+                known = array[where]
+                covered = share if known.ndim == 1 else share[:, None]
+                array[where] = known + covered * (np.array(values, np.float32) - known) + np.float32(0.5)
+
     def contours(self, borders: Sequence[np.ndarray], colour: Colour, line: int) -> None:
         """Draw closed lines through points as ``cv2.findContours`` gives them."""
         native = self._native(colour)
@@ -163,6 +195,34 @@ class Canvas:
 
     def _native(self, colour: Colour) -> Colour:
         return native(self.picture, colour)
+
+
+def _faded(points: np.ndarray, height: int, width: int, line: int) -> tuple[int, int, np.ndarray]:
+    """How opaque a line that fades is, in the part of a picture that it touches.
+
+    Args:
+        points: float [K, 3], K from 2: x and y, pixels, and opacity, 0 to 1.
+        height: Rows of the picture.
+        width: Columns of the picture.
+        line: Width in pixels.
+
+    Returns:
+        The part's first column and row, and its opacity, uint8 [h, w]; all four are even, so that it may reach one
+        pixel beyond the picture.
+    """
+    limit = 4 * (height + width)  # what lies farther away touches no pixel, and would not fit into OpenCV's coordinates
+    places, size = points[:, :2].clip(-limit, limit), np.array([width, height])
+    low = (np.floor(places.min(axis=0)).astype(int) - line).clip(0, size) // 2 * 2
+    high = -(-(np.ceil(places.max(axis=0)).astype(int) + line + 1).clip(low, size) // 2) * 2
+    opacity = np.zeros((high - low)[::-1], np.uint8)
+    if opacity.size:
+        fixed = np.rint((places - low) * (1 << _SHIFT)).astype(np.int32)
+        bounds = [0, *np.searchsorted(points[:, 2], np.arange(1, _FADES) / _FADES).tolist(), len(points)]
+        for level, (first, last) in enumerate(itertools.pairwise(bounds), 1):
+            if last > first and last > 1:
+                stretch = fixed[max(first - 1, 0) : last]
+                cv2.polylines(opacity, [stretch], False, 255 * level / _FADES, line, cv2.LINE_AA, _SHIFT)
+    return int(low[0]), int(low[1]), opacity
 
 
 def native(picture: Picture, colour: Colour) -> Colour:

@@ -23,7 +23,7 @@ from streamseg.result import Found
 
 @dataclass(frozen=True, slots=True)
 class DevicePainter(Painter):
-    """A ``Painter`` whose shapes are painted by a GPU; plates are written on the CPU, where their glyphs are.
+    """A ``Painter`` whose shapes are painted by a GPU; trails and plates follow on the CPU, where their glyphs are.
 
     Boxes and regions are painted on the CPU, and so is a frame for which the GPU's memory is too small.
 
@@ -45,7 +45,7 @@ class DevicePainter(Painter):
         """See :class:`streamseg.overlay.painter.Painter`."""
         copy = self.copies(frame.pixels)
         shapes = (self.mask_opacity > 0 or self.show_outlines) and not self.show_boxes
-        if isinstance(found, Instances) and len(found) and shapes:
+        if isinstance(found, Instances) and len(found) and found.has_masks and shapes:
             order, colours = ranked(found)
             try:
                 with self._working():
@@ -53,7 +53,7 @@ class DevicePainter(Painter):
             except torch.OutOfMemoryError:
                 return Painter.paint(self, frame, found)
             canvas = Canvas(picture, copy=False)
-            self._write(canvas, found, order, colours)
+            self._finish(canvas, found, order, colours)
             return canvas.picture
         return Painter.paint(self, frame, found)
 

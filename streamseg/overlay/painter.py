@@ -22,7 +22,7 @@ _WIDEST = 3.0  # widths of an object that its plate may take
 
 @dataclass(frozen=True, slots=True)
 class Painter:
-    """Paints masks, outlines, boxes and labels; ``painter.paint`` is a ``streamseg.result.Paint``.
+    """Paints masks, outlines, boxes, labels, and trails if there are any; ``painter.paint`` is a ``Paint``.
 
     Attributes:
         mask_opacity: How much of the colour lies over an object, 0 (none) to 1 (nothing shows through).
@@ -68,10 +68,10 @@ class Painter:
         region_ops.write(canvas, regions, self.show_labels, self.show_scores)
 
     def _paint_instances(self, canvas: Canvas, instances: Instances, line: int) -> None:
-        """Masks, outlines and boxes, then the plates.
+        """Masks, outlines and boxes, then trails and plates.
 
         Large objects come first, so that small ones in front of them stay visible; plates come last. Beyond the
-        boxes (and the one cell around them that the torchvision rule adds), only the width of a line and the plates
+        boxes (and the one cell around them that the torchvision rule adds), only the width of a line, trails and plates
         are touched.
         """
         order, colours = ranked(instances)
@@ -79,10 +79,13 @@ class Painter:
         patches = instances.patches(canvas.height, canvas.width) if shapes else [None] * len(instances)
         for index in order:
             self._paint_shape(canvas, patches[index], instances.boxes[index], colours[index], line)
-        self._write(canvas, instances, order, colours)
+        self._finish(canvas, instances, order, colours)
 
-    def _write(self, canvas: Canvas, instances: Instances, order: list[int], colours: list[Colour]) -> None:
-        """The plates of the objects."""
+    def _finish(self, canvas: Canvas, instances: Instances, order: list[int], colours: list[Colour]) -> None:
+        """The trails of the objects, then their plates."""
+        if instances.trails is not None:
+            for index in order:
+                canvas.trail(instances.trails[index], colours[index], line_for(canvas.height) + 1)
         lettering, layout = Lettering.for_height(canvas.height), Layout(canvas.height, canvas.width)
         for index in order:
             text = self._text(instances, index, lettering)

@@ -19,6 +19,7 @@ from streamseg.pipeline.live import Arrivals, LiveFollower
 from streamseg.pipeline.segmenting import Outbox, Segment, Segmenting
 from streamseg.pipeline.stages import Delivery, Segmented, Stage, Writer
 from streamseg.pipeline.statistics import Statistics
+from streamseg.pipeline.trails import Trails
 from streamseg.result import Paint, Result
 from streamseg.sinks import Sink, StopRequested
 from streamseg.sources import Source
@@ -65,6 +66,7 @@ class Pipeline:
         workers: How many batches the model works on at once.
         stride: The model sees every n-th frame of each source; trackers tell where things are in those between.
         max_frames: Most frames of each source; None for all.
+        trails: Seconds for which the results remember where each object stood.
         remarks: What the model has to say when all is done; joins the notes of the statistics.
 
     Attributes:
@@ -85,6 +87,7 @@ class Pipeline:
         workers: int = 1,
         stride: int = 1,
         max_frames: int | None = None,
+        trails: float = 0.0,
         remarks: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         infos = [source.info for source in sources]
@@ -100,6 +103,7 @@ class Pipeline:
         self._segmenters = workers
         self._stride = stride
         self._max_frames = max_frames
+        self._trails = trails
         self._remarks = remarks
         self._intake = Intake([info.live for info in infos], max(queue_length, batch_size))
         self._front: Channel[Delivery] | None = None
@@ -209,7 +213,9 @@ class Pipeline:
             boxes += [self._front] if self._front is not None else []
             wanted = any(outlet.sink.wants_picture for outlet in self._outlets if i in self._streams(outlet))
             name = f"paint {source.info.name}"
-            self._workers.append(self._thread(name, stages.picture, self._paint, wanted, tracked[i], boxes))
+            self._workers.append(
+                self._thread(name, stages.picture, self._paint, wanted, Trails(self._trails), tracked[i], boxes)
+            )
         for inbox, outlet in zip(inboxes, behind, strict=True):
             body = functools.partial(stages.write, self._writer(outlet), inbox)
             self._workers.append(threading.Thread(target=body, name=outlet.name, daemon=True))

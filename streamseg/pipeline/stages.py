@@ -13,6 +13,7 @@ from streamseg.frame import Frame
 from streamseg.pipeline.channel import Channel
 from streamseg.pipeline.intake import Intake, Ticket
 from streamseg.pipeline.statistics import Statistics
+from streamseg.pipeline.trails import Trails
 from streamseg.result import Found, Paint, Result
 from streamseg.sinks import Sink, StopRequested
 from streamseg.sources import Source
@@ -91,13 +92,18 @@ def closing_may_fail(intake: Intake) -> Iterator[None]:
 
 
 def picture(
-    paint: Paint, wanted: bool, inbox: Channel[Segmented], outboxes: Sequence[Channel[Delivery]], stage: Stage
+    paint: Paint,
+    wanted: bool,
+    trails: Trails,
+    inbox: Channel[Segmented],
+    outboxes: Sequence[Channel[Delivery]],
+    stage: Stage,
 ) -> None:
     """Draw what was found in one source where a sink wants pictures, and pass the results on."""
     try:
         with stage.reported():
             for ticket, found in inbox:
-                result = Result(ticket.frame, found, paint)
+                result = Result(ticket.frame, trails.add(found, ticket.frame.seconds), paint)
                 if wanted:
                     with stage.work():
                         result.painted()

@@ -130,6 +130,7 @@ class Plan:
             workers=segmenter.workers,
             stride=self.settings.stride,
             max_frames=self.settings.max_frames,
+            trails=self.settings.trails,
             remarks=lambda: segmenter.notes,
         )
 

@@ -133,6 +133,19 @@ def test_many_pixels_are_painted_in_parts(monkeypatch):
     assert close(*painted(rgb(80, 140), objects(["inside", "over another", "small", "beyond a corner"], "aligned")))
 
 
+def test_trails_and_objects_without_masks():
+    found = objects(["inside", "over another"], "torchvision")
+    ways = np.array(
+        [[[10, 50, 0.4], [30, 40, 0.7], [40, 50, 1]], [[np.nan] * 3, [90, 10, 0.5], [65, 66, 1]]], np.float32
+    )
+    followed = replace(found, trails=ways)
+    assert close(*painted(planes(60, 100), followed))
+    assert not close(painted(planes(60, 100), followed)[1], painted(planes(60, 100), found)[1])
+    bare = replace(found, masks=np.ones((2, 1, 1), np.float32), pasting="box")
+    on_cpu, on_device = painted(rgb(60, 100), bare)
+    assert np.array_equal(on_cpu, on_device)
+
+
 def test_regions_are_painted_on_the_cpu():
     labels = np.zeros((40, 60), np.uint8)
     labels[5:30, 10:50] = 2
