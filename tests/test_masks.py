@@ -97,7 +97,7 @@ def test_torchvision_pasting_of_odd_boxes(box: tuple[float, ...]) -> None:
         assert np.array_equal(full(masks.paste(mask, corners, HEIGHT, WIDTH)), expected)
 
 
-@pytest.mark.parametrize("pasting", ["torchvision", "aligned"])
+@pytest.mark.parametrize("pasting", ["torchvision", "aligned", "box"])
 @pytest.mark.parametrize(
     "box", [(-50, -50, -10, -10), (500, 10, 600, 20), (10, 500, 20, 600), (0, 0, np.nan, 5), (0, 0, np.inf, 5)]
 )
@@ -107,7 +107,7 @@ def test_boxes_without_a_pixel_give_an_empty_patch(pasting: str, box: tuple[floa
     assert not full(patch).any()
 
 
-@pytest.mark.parametrize("pasting", ["torchvision", "aligned"])
+@pytest.mark.parametrize("pasting", ["torchvision", "aligned", "box"])
 def test_a_box_far_larger_than_the_frame_costs_only_the_frame(pasting: str) -> None:
     box = np.array([-1e7, -1e7, 1e7, 1e7], np.float32)
     patch = masks.paste(np.ones((28, 28), np.float32), box, HEIGHT, WIDTH, pasting)
@@ -118,6 +118,16 @@ def test_a_box_far_larger_than_the_frame_costs_only_the_frame(pasting: str) -> N
 def test_unknown_pasting_is_refused() -> None:
     with pytest.raises(ValueError, match="aligned"):
         masks.paste(np.ones((2, 2), np.float32), np.zeros(4, np.float32), 4, 4, "nearest")
+
+
+def test_a_box_without_a_mask_has_the_pixels_whose_centres_lie_in_it() -> None:
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    boxes = random_boxes(np.random.default_rng(7), 300)
+    for box, patch in zip(
+        boxes, masks.paste_all(np.ones((300, 1, 1), np.float32), boxes, HEIGHT, WIDTH, "box"), strict=True
+    ):
+        inside = (x >= box[0]) & (x < box[2]) & (y >= box[1]) & (y < box[3])
+        assert np.array_equal(full(patch), inside)
 
 
 def test_aligned_pasting_samples_pixel_centres() -> None:

@@ -94,9 +94,8 @@ class RecordedDetections:
         """The objects of a frame; frames are asked for in order."""
         while self._next is not None and self._next.number < number:
             self._next = next(self._rest, None)
-        if self._next is None or self._next.number > number:
-            return Instances.empty(self.class_names, CELLS if self.has_masks else 1)
-        objects = [seen for seen in self._next.objects if seen.has_area]
+        there = self._next.objects if self._next is not None and self._next.number == number else []
+        objects = [seen for seen in there if seen.has_area]
         boxes = np.array([seen.box for seen in objects]).reshape(-1, 4)
         scores = np.array([seen.score for seen in objects])
         labels = np.array([self.class_names.index(seen.label) for seen in objects])

@@ -51,9 +51,9 @@ class RowDetections:
 
     def at(self, number: int) -> Instances:
         """The objects of a frame, best known by their boxes."""
-        if number >= len(self.numbers):
-            return Instances.empty(self.class_names, 1)
-        part = slice(self._starts[number], self._starts[number + 1])
+        part = slice(0, 0)
+        if number < len(self.numbers):
+            part = slice(self._starts[number], self._starts[number + 1])
         return boxes_only(self._boxes[part], self._scores[part], self._labels[part], self.class_names)
 
 

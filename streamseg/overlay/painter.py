@@ -25,7 +25,8 @@ class Painter:
     """Paints masks, outlines, boxes, labels, and trails if there are any; ``painter.paint`` is a ``Paint``.
 
     Attributes:
-        mask_opacity: How much of the colour lies over an object, 0 (none) to 1 (nothing shows through).
+        mask_opacity: How much of the colour lies over an object, 0 (none) to 1 (nothing shows through); objects of
+            which only boxes are known get none.
         show_outlines: Draw the border of each mask.
         show_boxes: Draw each box.
         show_labels: Write the class name.
@@ -75,10 +76,11 @@ class Painter:
         are touched.
         """
         order, colours = ranked(instances)
-        shapes = self.mask_opacity > 0 or self.show_outlines
+        opacity = self.mask_opacity if instances.has_masks else 0.0  # a full box would hide what is behind the object
+        shapes = opacity > 0 or self.show_outlines
         patches = instances.patches(canvas.height, canvas.width) if shapes else [None] * len(instances)
         for index in order:
-            self._paint_shape(canvas, patches[index], instances.boxes[index], colours[index], line)
+            self._paint_shape(canvas, patches[index], instances.boxes[index], colours[index], line, opacity)
         self._finish(canvas, instances, order, colours)
 
     def _finish(self, canvas: Canvas, instances: Instances, order: list[int], colours: list[Colour]) -> None:
@@ -93,9 +95,11 @@ class Painter:
                 corner = layout.place(instances.boxes[index], lettering.plate(text))
                 lettering.write(canvas, text, corner, colours[index])
 
-    def _paint_shape(self, canvas: Canvas, patch: Patch | None, box: np.ndarray, colour: Colour, line: int) -> None:
+    def _paint_shape(
+        self, canvas: Canvas, patch: Patch | None, box: np.ndarray, colour: Colour, line: int, opacity: float
+    ) -> None:
         if patch is not None and patch.pixels.size:
-            canvas.tint(patch.x, patch.y, patch.inside, colour, self.mask_opacity)
+            canvas.tint(patch.x, patch.y, patch.inside, colour, opacity)
             if self.show_outlines:
                 canvas.outline(patch.x, patch.y, patch.inside, colour, line)
         if self.show_boxes:

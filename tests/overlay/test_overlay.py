@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from fractions import Fraction
 
 import cv2
@@ -104,6 +105,14 @@ def test_each_part_can_be_seen_on_dark_and_bright(option: str, level: int) -> No
     picture = Painter(mask_opacity=0, **{**off, option: True}).paint(frame, ellipses([[40, 50, 240, 180]]))
     changed = np.abs(picture.astype(int) - level).max(axis=2)
     assert (changed > 60).sum() > 100
+
+
+def test_objects_without_masks_are_outlined_but_not_covered() -> None:
+    found = replace(ellipses([[20.2, 30, 90, 100]]), masks=np.ones((1, 1, 1), np.float32), pasting="box")
+    frame = frame_of(120, 160, 100)
+    picture = Painter(**QUIET).paint(frame, found)
+    assert picture[30, 50].tolist() == picture[60, 20].tolist() == list(colour_of(1, 0))
+    assert (picture[31:99, 21:89] == 100).all()
 
 
 def test_small_objects_stay_visible_over_large_ones() -> None:

@@ -13,7 +13,7 @@ from streamseg.errors import UserError
 from streamseg.frame import Frame, StreamInfo
 from streamseg.instances import Instances
 from streamseg.result import Result
-from streamseg.sinks import ImageSink, Kind, RecordsSink, VideoFileSink, check, make_sink, register
+from streamseg.sinks import ImageSink, Kind, MotSink, RecordsSink, VideoFileSink, check, make_sink, register
 from streamseg.sinks.kinds import KINDS
 
 
@@ -25,6 +25,7 @@ from streamseg.sinks.kinds import KINDS
         ("-x.mkv", VideoFileSink),
         ("a.jsonl", RecordsSink),
         ("-", RecordsSink),
+        ("a.txt", MotSink),
         ("a.png", ImageSink),
         ("folder/", ImageSink),
         (".", ImageSink),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -110,6 +111,19 @@ def test_after_a_failure_an_older_file_stays(tmp_path, ok):
     assert (path.read_text() == "older\n") is not ok
     assert len(lines(path if ok else tmp_path / "out.partial.jsonl")) == 1
     assert len(notes) == 1
+
+
+def test_objects_of_which_only_boxes_are_known_have_no_mask():
+    result = result_of(0)
+    result.found = replace(result.instances, masks=np.ones((1, 1, 1), np.float32), pasting="box")
+    assert [list(entry) for entry in record(result)["instances"]] == [["id", "label", "score", "box"]]
+
+
+def test_a_failure_before_the_first_line_leaves_nothing(tmp_path):
+    sink = RecordsSink(tmp_path / "out.jsonl")
+    sink.open(INFO)
+    assert sink.close(ok=False) == []
+    assert os.listdir(tmp_path) == []
 
 
 def test_lines_are_there_as_soon_as_they_are_written(tmp_path):
