@@ -90,7 +90,7 @@ class CameraMotion:
             motion = _rescaled(last, shape)
         self._shape, self._small = shape, small
         self._points = _points(small, boxes / factor)
-        self._watch = _Watch(picture, small, factor, boxes) if self.still else None
+        self._watch = _Watch(picture, small, factor) if self.still else None
         return motion
 
     def _forget(self) -> None:
@@ -131,13 +131,13 @@ class _Watch:
     _GRADIENT = 4.0  # levels of luma per small pixel, without which a pixel tells nothing
     _FEWEST = 24
 
-    def __init__(self, picture: Picture, small: np.ndarray, factor: int, boxes: np.ndarray) -> None:
+    def __init__(self, picture: Picture, small: np.ndarray, factor: int) -> None:
         across, down = (cv2.Sobel(small, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
         steep = cv2.magnitude(across, down)
         places, self._steep = _strongest(steep, _cell(small.shape) // 2)
         good = self._steep >= max(self._GRADIENT, float(np.median(self._steep)))
         self._places = (places[good] * factor + factor // 2).astype(np.intp)
-        self._steep, self._factor = self._steep[good], factor
+        self._steep = self._steep[good]
         self._before = _luma_at(picture, self._places)
 
     def sees_motion(self, picture: Picture, boxes: np.ndarray) -> bool:
@@ -160,7 +160,7 @@ def _small_luma(picture: Picture, factor: int) -> np.ndarray:
     if factor > 1 and height and width:
         whole = array[: height * factor, : width * factor]
         array = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
-    return array if array.ndim == 2 else cv2.cvtColor(array, cv2.COLOR_RGB2GRAY)
+    return array.copy() if array.ndim == 2 else cv2.cvtColor(array, cv2.COLOR_RGB2GRAY)
 
 
 def _luma_at(picture: Picture, places: np.ndarray) -> np.ndarray:
