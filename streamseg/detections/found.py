@@ -1,8 +1,7 @@
-"""Detections of one video that a file holds, and the lines that they are read from."""
+"""Detections of one video that a file holds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -76,19 +75,3 @@ def left_out(path: Path, count: int) -> list[str]:
     """The note on boxes without area."""
     what = "box without area is" if count == 1 else "boxes without area are"
     return [f"{path}: {count} {what} left out"] if count else []
-
-
-def lines_of(path: Path) -> Iterator[tuple[str, str]]:
-    """The lines of a text file that are not blank, each with its place for messages.
-
-    Raises:
-        UserError: It cannot be read.
-    """
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield f"{path}, line {number}", line
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (getattr(error, "strerror", None) or "it is no text file").lower()
-        raise UserError(f"cannot read {path}: {reason}") from None

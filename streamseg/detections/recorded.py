@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from streamseg.detections.found import FARTHEST, MOST_FRAMES, boxes_only, check_score, left_out, lines_of
+from streamseg.detections.found import FARTHEST, MOST_FRAMES, boxes_only, check_score, left_out
 from streamseg.errors import UserError
+from streamseg.evaluation.clip import lines_of
 from streamseg.instances import Instances
 from streamseg.training.segmentations import run_lengths
 

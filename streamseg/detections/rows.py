@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from streamseg.detections.found import FARTHEST, MOST_FRAMES, boxes_only, check_score, left_out, lines_of
+from streamseg.detections.found import FARTHEST, MOST_FRAMES, boxes_only, check_score, left_out
 from streamseg.errors import UserError
+from streamseg.evaluation.clip import lines_of
 from streamseg.instances import Instances
 from streamseg.motchallenge import UNKNOWN, class_name
 
@@ -62,8 +63,9 @@ def _row(line: str, where: str, most: int) -> tuple[float, ...]:
     words = line.split(",") if "," in line else line.split()
     try:
         values = [float(word) for word in words]
-    except ValueError as error:
-        raise UserError(f"{where}: {error}; {_FORMAT}") from None
+    except ValueError:
+        wrong = next(word.strip() for word in words if not _is_number(word))
+        raise UserError(f"{where}: {wrong[:20]!r} is no number; {_FORMAT}") from None
     if len(values) < 6:
         raise UserError(f"{where}: {len(values)} columns; {_FORMAT}")
     frame, _, left, top, width, height = values[:6]
@@ -76,6 +78,14 @@ def _row(line: str, where: str, most: int) -> tuple[float, ...]:
         raise UserError(f"{where}: width {width:g} or height {height:g} is negative; {_FORMAT}")
     score = check_score(values[6], where) if len(values) > 6 else 1.0
     return (frame - 1, *box, score, _class(values, where))
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _class(values: list[float], where: str) -> int:

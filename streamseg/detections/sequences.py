@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from streamseg.detections.found import Detections, lines_of
+from streamseg.detections.found import Detections
 from streamseg.detections.recorded import RecordedDetections
 from streamseg.detections.rows import RowDetections
 from streamseg.errors import UserError
+from streamseg.evaluation.clip import lines_of
 from streamseg.motchallenge import SequenceInfo, sequence_info
 
 

@@ -169,11 +169,13 @@ def lines_of(path: Path) -> Iterator[tuple[str, str]]:
         UserError: It cannot be read.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield f"{path}, line {number}", line
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text file"
         raise UserError(f"cannot read {path}: {reason}") from None
-    return ((f"{path}, line {number}", line) for number, line in enumerate(lines, 1) if line.strip())
 
 
 def check_box(box: list[float], where: str) -> list[float]:

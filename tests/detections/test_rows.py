@@ -52,9 +52,10 @@ def test_a_file_without_rows_is_a_video_without_objects(rows):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("frame,id,left,top,width,height", "could not convert string to float: 'frame'; a row is frame,id,left"),
+        ("frame,id,left,top,width,height", "'frame' is no number; a row is frame,id,left"),
+        ("1 1 1 48 64 WSV:2d;1O10000O10000O1O100O100O1O1", "'WSV:2d;1O10000O10000' is no number"),
         ("1,-1,0,0,5", "5 columns; a row is frame,id,left"),
-        ("1,-1,,0,5,5", "could not convert string to float: ''"),
+        ("1,-1,,0,5,5", "'' is no number"),
         ("0,-1,0,0,5,5", "frame 0 is not a whole number from 1 to 8"),
         ("1.5,-1,0,0,5,5", "frame 1.5 is not a whole number"),
         ("9,-1,0,0,5,5", "frame 9 is not a whole number from 1 to 8"),
@@ -82,7 +83,7 @@ def test_what_is_no_text_is_one_line(tmp_path):
     (tmp_path / "det.txt").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(UserError, match="it is no text file"):
         RowDetections(tmp_path / "det.txt")
-    with pytest.raises(UserError, match=r"cannot read .*: no such file"):
+    with pytest.raises(UserError, match=r"cannot read .*: No such file"):
         RowDetections(tmp_path / "none.txt")
 
 

@@ -73,6 +73,21 @@ def test_every_frame_comes_out_at_its_time_and_in_the_records(clip, tmp_path, ca
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4", "out.jsonl", "out.mp4"]
 
 
+def test_rows_tables_and_trails_are_for_the_asking(clip, tmp_path):
+    street = ROOT / "samples" / "street.mp4"
+    flags = "--model street --device cpu --input-size 256 --max-frames 12 --quiet".split()
+    line = f"--source {clip} --source {street} --records {tmp_path}/rows/ --records-format mots"
+    assert main([*line.split(), "--tracks", str(tmp_path / "t.csv"), *flags]) == 0
+    assert sorted(path.name for path in (tmp_path / "rows").iterdir()) == ["clip.txt", "street.txt"]
+    rows = [row.split(" ") for row in (tmp_path / "rows" / "street.txt").read_text().splitlines()]
+    tracks = [row.split(",") for row in (tmp_path / "t.csv").read_text().splitlines()]
+    assert tracks[0][:3] == ["source", "id", "label"]
+    assert set() < {row[1] for row in rows} <= {track[1] for track in tracks if track[0] == "street.mp4"}
+    with streamseg.open(street, trails=2, model="street", device="cpu", input_size=256, max_frames=12) as stream:
+        longest = [result.instances.trails.shape[1] for result in stream]
+    assert longest[0] <= 1 and longest[-1] >= 3
+
+
 @pytest.mark.parametrize("stride", [1, 3])
 def test_results_do_not_depend_on_the_batch_size(clip, stride):
     found = []
