@@ -75,7 +75,7 @@ def test_every_frame_comes_out_at_its_time_and_in_the_records(clip, tmp_path, ca
 
 def test_rows_tables_and_trails_are_for_the_asking(clip, tmp_path):
     street = ROOT / "samples" / "street.mp4"
-    flags = "--model street --device cpu --input-size 256 --max-frames 12 --quiet".split()
+    flags = ["--model", "street", "--device", "cpu", "--input-size", "256", "--max-frames", "12", "--quiet"]
     line = f"--source {clip} --source {street} --records {tmp_path}/rows/ --records-format mots"
     assert main([*line.split(), "--tracks", str(tmp_path / "t.csv"), *flags]) == 0
     assert sorted(path.name for path in (tmp_path / "rows").iterdir()) == ["clip.txt", "street.txt"]
