@@ -15,13 +15,24 @@ def show_table(
     title: str, head: Iterable[str], rows: Iterable[tuple[str, Iterable[str]]], first: str = "class"
 ) -> None:
     """Print a table: ``first`` heads the column of names, ``head`` those of the cells."""
-    table = Table(first)
-    for name in head:
-        table.add_column(escape(name), justify="right")
-    for name, cells in rows:
-        table.add_row(escape(name), *cells)
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH)
+    names, lines = list(head), [(name, *cells) for name, cells in rows]
+    table = _table([first, *names], lines, compact=False)
+    if console.measure(table, options=console.options.update_width(1000)).maximum > console.width:
+        table = _table([first, *names], lines, compact=True)
     console.print(title, style="bold", markup=False, highlight=False)
     console.print(table)
+
+
+def _table(head: list[str], lines: list[tuple[str, ...]], compact: bool) -> Table:
+    """The table; where it is compact, names and words of its head are broken, so that no number is cut."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0)) if compact else Table()
+    table.add_column(escape(head[0]), overflow="fold")
+    for place, name in enumerate(head[1:], 1):
+        width = max((len(line[place]) for line in lines), default=1)
+        table.add_column(escape(name), justify="right", overflow="fold", min_width=width if compact else None)
+    for name, *cells in lines:
+        table.add_row(escape(name), *cells)
+    return table

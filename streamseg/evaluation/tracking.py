@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -34,9 +33,8 @@ def evaluate_tracks(
     Raises:
         UserError: Masks are missing, or have other sizes than the truth's.
     """
-    for clip in (truth, result):
-        if by == "mask" and not clip.has_masks:
-            raise UserError(f"{clip.path}: has no masks to compare; compare boxes instead (--by box)")
+    if by == "mask":
+        check_masks(truth, result)
     labels = sorted({label for clip in (truth, result) for labelled in clip.frames.values() for label in labelled})
     numbers = sorted({*truth.frames, *result.frames})
     return {
@@ -62,18 +60,33 @@ def check_height(min_height: float) -> None:
         raise UserError(f"--min-height {min_height:g}: must be 0 or more pixels")
 
 
-def overlap_of(truth: Objects, result: Objects, by: By) -> np.ndarray:
-    """Intersection over union, float64 [N, K], 0 to 1.
+def check_masks(truth: Clip, result: Clip) -> None:
+    """Refuses to compare masks that are not there, or are of other pictures; pycocotools would take any for misses.
 
     Raises:
-        UserError: Masks of different sizes.
+        UserError: Masks are missing, or in one frame of different sizes.
     """
+    for clip in (truth, result):
+        if not clip.has_masks:
+            raise UserError(f"{clip.path}: has no masks to compare; compare boxes instead (--by box)")
+    for number in sorted({*truth.frames, *result.frames}):
+        groups = [objects.masks for clip in (truth, result) for objects in clip.frames.get(number, {}).values()]
+        masks = [mask for group in (*groups, truth.mask_regions.get(number, ())) for mask in group if mask]
+        sizes = sorted({f"{width}x{height}" for mask in masks for height, width in [mask["size"]]})
+        if len(sizes) > 1:
+            raise UserError(
+                f"{result.path} and {truth.path}: masks of different sizes, {' and '.join(sizes)} in frame {number}"
+                " (from 0): not the same video"
+            )
+
+
+def overlap_of(truth: Objects, result: Objects, by: By) -> np.ndarray:
+    """Intersection over union, float64 [N, K], 0 to 1; masks must be of one size (see ``check_masks``)."""
     if not len(truth) or not len(result):
         return np.zeros((len(truth), len(result)))
     from pycocotools import mask as coco
 
     if by == "mask":
-        _check_sizes((*truth.masks, *result.masks))
         return np.asarray(coco.iou(truth.masks, result.masks, [0] * len(result)))
     return np.asarray(coco.iou(_xywh(truth.corners), _xywh(result.corners), [0] * len(result)))
 
@@ -117,7 +130,6 @@ def _in_regions(truth: Clip, number: int, found: Objects, by: By) -> np.ndarray:
         inside |= (np.clip(sides, 0, None).prod(2) > (0.5 + _EPSILON) * areas[:, None]).any(1)
     if masks:
         shapes = found.masks if by == "mask" else _filled(found.corners, *masks[0]["size"])
-        _check_sizes((*shapes, *masks))
         inside |= (np.asarray(coco.iou(shapes, masks, [1] * len(masks))) > 0.5 + _EPSILON).any(1)
     return inside
 
@@ -131,12 +143,6 @@ def _filled(corners: np.ndarray, height: int, width: int) -> list[Mask]:
 
 def _xywh(corners: np.ndarray) -> np.ndarray:
     return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], 1)
-
-
-def _check_sizes(masks: Iterable[Mask | None]) -> None:
-    sizes = {tuple(mask["size"]) for mask in masks if mask}
-    if len(sizes) > 1:
-        raise UserError(f"masks of different sizes, {' and '.join(map(str, sorted(sizes)))}: not the same video")
 
 
 def _best_pairs(worth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from streamseg.evaluation.clip import Clip, Objects
 from streamseg.evaluation.coco import Precision, average_precision
 from streamseg.evaluation.pair import pair, read_result, read_truth
 from streamseg.evaluation.scores import TrackScores
-from streamseg.evaluation.tracking import By, check_height, evaluate_tracks, overall, overlap_of, too_low
+from streamseg.evaluation.tracking import By, check_height, check_masks, evaluate_tracks, overall, overlap_of, too_low
 from streamseg.evaluation.truth import Entry
 
 THRESHOLD = 0.5
@@ -80,6 +80,8 @@ def clip_precision(truth: Clip, result: Clip, by: By, min_height: float = 0.0) -
     Truth that is lower than ``min_height`` or forgives by the rules of its benchmark is a crowd region, and lower
     results that are on nothing else are left out. Objects without an identity count like others.
     """
+    if by == "mask":
+        check_masks(truth, result)
     labels = _labels(truth, result)
     numbers = sorted({*truth.frames, *result.frames})
     annotations: list[Entry] = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -126,6 +128,13 @@ MISTAKES = {
     "--truth a.jsonl --records b.jsonl --device cpu": "--device goes with --data, not with --truth",
     "--truth a.jsonl": "--truth needs either --tracks or --records, to be measured against it",
     "--truth a.jsonl --records b.jsonl": "cannot read a.jsonl: No such file or directory",
+    "--truth a.jsonl --tracks b.txt": "cannot read b.txt: No such file or directory",
+    "--truth val.json --tracks .": "val.json: holds no sequence",
+    "--truth . --tracks .": ".: holds no sequence",
+    "--truth . --tracks val.json": "val.json, line 1: not a record of streamseg",
+    "--truth a.jsonl --tracks b.txt --records c.jsonl": "--truth needs either --tracks or --records",
+    "--truth a.jsonl --tracks b.txt --per-sequence": "--per-sequence goes with a folder of --tracks",
+    "--data val.json --tracks b.txt": "--tracks goes with --truth, not with --data",
     "--data val.json --score-threshold 2": "--score-threshold 2.0: must be 0 to 1",
     "--data val.json --report none/page.html": "none/page.html: there is no folder none; make it first",
     "--data val.json --predictions val.json": "val.json: is the source itself; give the output another name",
@@ -162,3 +171,61 @@ def test_a_video(tmp_path, capsys):
     assert evaluate("--truth", str(truth), "--records", str(found), "--by", "box", "--json", "--quiet") == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["by"], told["tracks"]["all"]["HOTA"], told["mask"]["all"]["ap"]) == ("box", 1, pytest.approx(1))
+
+
+def test_tracks_of_a_video_on_boxes_and_masks(tmp_path, capsys):
+    truth, found = tmp_path / "truth.jsonl", tmp_path / "found.jsonl"
+    truth.write_text(record(50))
+    found.write_text(record(55))
+    assert evaluate("--truth", str(truth), "--tracks", str(found)) == 0
+    out = capsys.readouterr().out
+    for words in ("1 frames, overlap of boxes", "1 frames, overlap of masks", "HOTA", "fragments", "[person]", "0.600"):
+        assert words in out
+    assert "Average precision" not in out
+    assert evaluate("--truth", str(truth), "--tracks", str(found), "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["frames"], told["left_out"], list(told["tracks"])) == (1, [], ["box", "mask"])
+    everything = told["tracks"]["mask"]["all"]
+    assert (everything["MOTP"], everything["fragments"], everything["mostly_tracked"]) == (pytest.approx(0.6), 0, 1)
+    rows = tmp_path / "rows.txt"
+    rows.write_text("1,1,50,10,20,40,0.9")
+    assert evaluate("--truth", str(truth), "--tracks", str(rows)) == 0
+    assert "masks" not in capsys.readouterr().out
+
+
+def test_tracks_of_a_benchmark(tmp_path, capsys):
+    for data_set, sequence in (("town", "a"), ("town", "b"), ("road", "c")):
+        folder = tmp_path / "truth" / data_set / sequence
+        folder.mkdir(parents=True)
+        (folder / "gt.txt").write_text("1,1,50,10,20,40,1,1,1\n")
+    found = tmp_path / "found"
+    found.mkdir()
+    for name in "ac":
+        (found / f"{name}.txt").write_text("1,1,50,10,20,40,0.9\n")
+    words = ("--truth", str(tmp_path / "truth"), "--tracks", str(found))
+    assert evaluate(*words) == 0
+    out, err = capsys.readouterr()
+    assert err == f"streamseg: {found} has no tracks of b: counted as nothing tracked\n"
+    assert out.startswith("3 sequences, 3 frames, overlap of boxes")
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("│")] == ["road", "town", "all"]
+    assert evaluate(*words, "--per-sequence") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("│")] == ["c", "a", "b", "road", "town", "all"]
+    assert evaluate(*words, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["missing"], told["sequences"]["b"]["tracks"]["box"]["all"]["missed"]) == (["b"], 1)
+    assert (told["data_sets"]["town"]["box"]["MOTA"], told["tracks"]["box"]["all"]["found"]) == (0.5, 2)
+
+
+def test_measuring_tracks_prints_nothing_of_its_own_and_draws_nothing(tmp_path):
+    """TrackEval can print its settings and draw figures."""
+    (tmp_path / "a.txt").write_text("1,1,50,10,20,40,1,1,1\n")
+    code = (
+        "import sys; from streamseg.cli import main; main(sys.argv[1:]); print(sorted({'matplotlib'} & {*sys.modules}))"
+    )
+    words = ("evaluate", "--truth", "a.txt", "--tracks", "a.txt", "--json")
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    out, _, drawn = done.stdout.rstrip().rpartition("\n")
+    assert (drawn, done.stderr, json.loads(out)["tracks"]["box"]["all"]["HOTA"]) == ("[]", "", 1)

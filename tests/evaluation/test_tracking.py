@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from trackeval import metrics
 
 from streamseg.errors import UserError
@@ -217,3 +219,19 @@ def test_equal_to_trackeval(tmp_path: Path, seed: int) -> None:
     assert scores.identity_matched == identity["IDTP"]
     assert (scores.mota, scores.motp) == pytest.approx((clear["MOTA"], clear["MOTP"]))
     assert scores.idf1 == pytest.approx(identity["IDF1"])
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_neither_order_nor_names_matter(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+    truth, result = wandering(seed, frames=12)
+    rng = np.random.default_rng(seed)
+    others = rng.permutation(200)
+    shuffled = [
+        [(int(others[one]) + 1, left) for one, left in map(frame.__getitem__, rng.permutation(len(frame)))]
+        for frame in result
+    ]
+    folder = tmp_path_factory.mktemp("order")
+    first, second = compare(folder, truth, result), compare(folder, truth, shuffled)
+    for name in ("hota", "deta", "assa", "mota", "motp", "idf1", "switches", "fragmentations"):
+        assert getattr(first, name) == pytest.approx(getattr(second, name))
