@@ -76,7 +76,7 @@ class TrackScores:
 
     @property
     def fragmentations(self) -> int:
-        """How often an object was lost and found again, under whichever identity."""
+        """How often an object was found again after frames in which it was not, or was not there."""
         return int(self.clear["Frag"])
 
     @property
@@ -133,7 +133,7 @@ def score_frames(frames: Sequence[Frame], threshold: float = 0.5) -> TrackScores
     )
 
 
-def together(scores: Iterable[TrackScores]) -> TrackScores:
+def combined(scores: Iterable[TrackScores]) -> TrackScores:
     """Several classes or videos as one: counts are added, association is weighted by the objects found."""
     from trackeval.metrics import CLEAR, HOTA, Identity
 

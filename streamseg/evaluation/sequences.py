@@ -9,7 +9,7 @@ from pathlib import Path
 from streamseg.errors import UserError
 from streamseg.evaluation.clip import Clip
 from streamseg.evaluation.pair import Pair, pair, read_result, read_truth
-from streamseg.evaluation.scores import TrackScores, together
+from streamseg.evaluation.scores import TrackScores, combined
 from streamseg.evaluation.tracking import By, check_height, evaluate_tracks, overall
 
 Tracks = dict[By, dict[str, TrackScores]]
@@ -64,13 +64,13 @@ class BenchmarkReport:
     def combined(self, by: By, data_set: str | None = None) -> TrackScores:
         """All classes of all sequences together, or of those of a data set."""
         several = (one for one in self.sequences if data_set in (None, one.data_set))
-        return together(scores for one in several for scores in one.tracks[by].values())
+        return combined(scores for one in several for scores in one.tracks[by].values())
 
     def classes(self, by: By) -> dict[str, TrackScores]:
         """All sequences together, class by class."""
         labels = sorted({label for one in self.sequences for label in one.tracks[by]})
         return {
-            label: together(one.tracks[by][label] for one in self.sequences if label in one.tracks[by])
+            label: combined(one.tracks[by][label] for one in self.sequences if label in one.tracks[by])
             for label in labels
         }
 
@@ -133,6 +133,8 @@ def _measure(both: Pair, by: By | None, min_height: float) -> Tracks:
 
 def _sequences(folder: Path) -> dict[str, tuple[str, Path]]:
     """Data set and truth of every sequence below a folder, by name."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: is no folder; tracks of a folder need the truth of one")
     found: list[tuple[str, str, Path]] = []
     # Not rglob, which follows no links: benchmarks are large, and lie elsewhere.
     for file in sorted({file for depth in range(5) for file in folder.glob("*/" * depth + "gt.txt")}):

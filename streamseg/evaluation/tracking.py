@@ -9,7 +9,7 @@ import numpy as np
 
 from streamseg.errors import UserError
 from streamseg.evaluation.clip import Clip, Mask, Objects
-from streamseg.evaluation.scores import Frame, TrackScores, score_frames, together
+from streamseg.evaluation.scores import Frame, TrackScores, combined, score_frames
 
 By = Literal["mask", "box"]
 _EPSILON = float(np.finfo(float).eps)
@@ -18,7 +18,7 @@ _EPSILON = float(np.finfo(float).eps)
 def evaluate_tracks(
     truth: Clip, result: Clip, by: By = "mask", threshold: float = 0.5, min_height: float = 0.0
 ) -> dict[str, TrackScores]:
-    """Compares two clips, class by class, with TrackEval; :func:`streamseg.evaluation.scores.together` unites classes.
+    """Compares two clips, class by class, with TrackEval; :func:`streamseg.evaluation.scores.combined` unites classes.
 
     Objects with id 0 are not tracked and left out. Frames that the result lacks count as nothing found.
 
@@ -47,7 +47,7 @@ def evaluate_tracks(
 
 def overall(scores: dict[str, TrackScores]) -> TrackScores:
     """All classes together."""
-    return next(iter(scores.values())) if len(scores) == 1 else together(scores.values())
+    return next(iter(scores.values())) if len(scores) == 1 else combined(scores.values())
 
 
 def check_height(min_height: float) -> None:

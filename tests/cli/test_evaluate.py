@@ -129,7 +129,7 @@ MISTAKES = {
     "--truth a.jsonl": "--truth needs either --tracks or --records, to be measured against it",
     "--truth a.jsonl --records b.jsonl": "cannot read a.jsonl: No such file or directory",
     "--truth a.jsonl --tracks b.txt": "cannot read b.txt: No such file or directory",
-    "--truth val.json --tracks .": "val.json: holds no sequence",
+    "--truth val.json --tracks .": "val.json: is no folder; tracks of a folder need the truth of one",
     "--truth . --tracks .": ".: holds no sequence",
     "--truth . --tracks val.json": "val.json, line 1: not a record of streamseg",
     "--truth a.jsonl --tracks b.txt --records c.jsonl": "--truth needs either --tracks or --records",

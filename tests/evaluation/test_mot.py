@@ -63,6 +63,7 @@ def test_results(tmp_path):
         ("1,1,0,0,9", "line 2: 5 columns"),
         ("1,1,0,0,x,9,1", "line 2: could not convert"),
         ("1,1,0,0,nan,9,1", "line 2: a number is not finite"),
+        ("1,1,1e308,0,1e308,9,1", "line 2: a number is not finite"),
         ("0,1,0,0,9,9,1", "line 2: frame 0 is not"),
         ("31,1,0,0,9,9,1", "line 2: frame 31 is not a whole number from 1 to 30"),
         ("1.5,1,0,0,9,9,1", "line 2: frame 1.5"),

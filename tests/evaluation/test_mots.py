@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +189,19 @@ def test_equal_to_trackevals_kitti_mots(tmp_path):
         counts = (ours.switches, ours.fragmentations, ours.matched, ours.misses, ours.false_positives)
         assert counts == tuple(clear[key] for key in ("IDSW", "Frag", "CLR_TP", "CLR_FN", "CLR_FP"))
         assert ours.switches > 3 and ours.matched > 100
+
+
+def test_classes_that_mots_cannot_name_are_compared_as_one(tmp_path):
+    """What streamseg writes of a class that MOTS lacks has a number of its own."""
+    masks = [row(1, 1, 2, (left, 0, left + 20, 20)).split()[5] for left in (0, 40)]
+    things = [
+        {"id": 1, "label": label, "box": [left, 0, left + 20, 20], "mask": {"size": [HEIGHT, WIDTH], "counts": mask}}
+        for label, left, mask in zip(("person", "vehicle"), (0, 40), masks, strict=True)
+    ]
+    truth = tmp_path / "truth.jsonl"
+    truth.write_text(json.dumps({"frame": 0, "pts": 0.0, "instances": things}))
+    named = write(tmp_path / "a.txt", row(1, 7, 2, (0, 0, 20, 20)))
+    assert list(evaluate_sequence(truth, named).tracks["mask"]) == ["person", "vehicle"]
+    unnamed = write(tmp_path / "b.txt", row(1, 7, 2, (0, 0, 20, 20)), row(1, 8, 102, (40, 0, 60, 20)))
+    report = evaluate_sequence(truth, unnamed)
+    assert (list(report.tracks["mask"]), report.overall("mask").mota) == (["all classes"], 1)

@@ -15,7 +15,7 @@ from trackeval import metrics
 from streamseg.errors import UserError
 from streamseg.evaluation import scores as measures
 from streamseg.evaluation.clip import read_records
-from streamseg.evaluation.scores import TrackScores, together
+from streamseg.evaluation.scores import TrackScores, combined
 from streamseg.evaluation.tracking import evaluate_tracks, overall
 from streamseg.masks import Patch, encode
 
@@ -79,7 +79,7 @@ def test_hand_counted_tables(
 def test_motp_is_the_mean_overlap_of_what_was_found(tmp_path: Path) -> None:
     scores = compare(tmp_path, TWO, [[(1, 50), (2, 205)]] * 2 + [[(1, 45)], [(3, 300)]])
     assert scores.motp == pytest.approx((2 * 1 + 3 * 15 / 25) / 5)
-    assert together([]).motp == 0
+    assert combined([]).motp == 0
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_classes_together_are_one_as_trackeval_adds_videos(tmp_path: Path) -> No
     frames = [[entry(1, 50), entry(1, 150, "cycle")]] * 4
     scores = classes(tmp_path, frames, [[entry(7, 50)]] * 4)
     assert (scores["person"].mota, scores["cycle"].mota) == (1, 0)
-    both = together(scores.values())
+    both = combined(scores.values())
     assert (both.truth, both.matched, both.mota, both.idf1) == (8, 4, 0.5, pytest.approx(2 / 3))
     assert (both.deta, both.assa, both.hota) == pytest.approx((0.5, 1, 0.5**0.5))
 
@@ -127,7 +127,7 @@ def test_labels_must_agree(tmp_path: Path) -> None:
     scores = classes(tmp_path, ONE, [[entry(1, 50, "vehicle")]] * 4)
     assert (scores["person"].misses, scores["person"].false_positives) == (4, 0)
     assert (scores["vehicle"].misses, scores["vehicle"].false_positives) == (0, 4)
-    whole = together(scores.values())
+    whole = combined(scores.values())
     assert (whole.truth, whole.result, whole.idf1, whole.hota) == (4, 4, 0, 0)
 
 

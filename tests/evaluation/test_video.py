@@ -108,6 +108,8 @@ def test_nothing_found_and_nothing_there(tmp_path):
     for truth, found in ((empty, some), (some, empty), (empty, empty)):
         report = evaluate_video(truth, found)
         assert report.overall.matched == 0 and report.overall.hota == 0
+    there = rows(tmp_path / "there.txt", "1,1,50,10,20,40,1,1,1")
+    assert evaluate_video(there, empty).overall.misses == 1
     nothing = rows(tmp_path / "gt.txt")
     assert evaluate_video(some, nothing).overall.misses == 1
     with pytest.raises(UserError, match=r"gt\.txt: is empty"):
