@@ -89,6 +89,19 @@ def near_overlap(first: np.ndarray, second: np.ndarray, slack: np.ndarray) -> np
 def mask_overlap(first: Shapes, second: Shapes) -> np.ndarray:
     """Intersection over union of K pairs of masks, each given inside its box.
 
+    Args:
+        first: K shapes.
+        second: K shapes.
+
+    Returns:
+        float64 [K], 0 to 1.
+    """
+    return over_union(mask_intersection(first, second), first.areas, second.areas)
+
+
+def mask_intersection(first: Shapes, second: Shapes) -> np.ndarray:
+    """What K pairs of masks share.
+
     Both masks of a pair are read at the same grid of points in the common part of their boxes, so the cost does not
     depend on the size of the objects.
 
@@ -97,14 +110,35 @@ def mask_overlap(first: Shapes, second: Shapes) -> np.ndarray:
         second: K shapes.
 
     Returns:
-        float64 [K], 0 to 1.
+        float64 [K], square pixels.
     """
     low = np.maximum(first.boxes[:, :2], second.boxes[:, :2])
     extent = np.maximum(np.minimum(first.boxes[:, 2:], second.boxes[:, 2:]) - low, 0)
     points = low[..., None] + extent[..., None] * _STEPS  # [K, x and y, samples]
     both = _read(first, points) & _read(second, points)
-    covered = np.count_nonzero(both.reshape(len(both), _SAMPLES**2), axis=1) / _SAMPLES**2
-    return over_union(covered * (extent[:, 0] * extent[:, 1]), first.areas, second.areas)
+    filled = np.count_nonzero(both.reshape(len(both), _SAMPLES**2), axis=1) / _SAMPLES**2
+    return np.asarray(filled * (extent[:, 0] * extent[:, 1]))
+
+
+def covered(shapes: Shapes, rivals: np.ndarray, least: float) -> np.ndarray:
+    """Which masks lie inside a rival's: what is seen of two objects does not overlap, however much their boxes do.
+
+    So a mask that shares its place with another is the same object found twice, or a part of it.
+
+    Args:
+        shapes: N shapes.
+        rivals: bool [N, N], whether the mask of the row may be covered by that of the column.
+        least: Share of a mask, above 0, from which it counts as covered by another one.
+
+    Returns:
+        bool [N].
+    """
+    # Masks share no more than their boxes, which settles most pairs without reading them.
+    most = intersection(shapes.boxes, shapes.boxes)
+    rows, columns = np.nonzero(rivals & (most >= least * shapes.areas[:, None]) & (shapes.areas > 0)[:, None])
+    found = np.zeros(len(shapes.areas), bool)
+    found[rows[mask_intersection(shapes[rows], shapes[columns]) >= least * shapes.areas[rows]]] = True
+    return found
 
 
 def _read(shapes: Shapes, points: np.ndarray) -> np.ndarray:
