@@ -63,7 +63,7 @@ def measure_painting(repeats: int = 50) -> list[dict[str, Any]]:
         ``streamseg_rgb``, ``torchvision`` (pasting and drawing), ``supervision`` (drawing alone, of masks that are
         pasted already; None where it is not installed).
     """
-    with _one_core():
+    with one_core():
         return [_painted(*size, repeats) for size in SIZES]
 
 
@@ -100,7 +100,8 @@ def _median_ms(draw: Callable[[], object], repeats: int) -> float:
 
 
 @contextlib.contextmanager
-def _one_core() -> Iterator[None]:
+def one_core() -> Iterator[None]:
+    """Inside ``with``, OpenCV and torch work in the calling thread alone."""
     threads = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

@@ -158,7 +158,7 @@ class Stages:
             if not isinstance(one, Instances):
                 return list(found), None
             with watch.lap():
-                followed.append(tracker.update(one, frame.seconds, (frame.height, frame.width)))
+                followed.append(tracker.update(one, frame.seconds, (frame.height, frame.width), frame.pixels))
         return followed, watch.stop()
 
     def _write(self, sink: Sink, source: Source, results: Sequence[Result]) -> Timing:
