@@ -159,7 +159,7 @@ class Settings:
     track_camera: bool = setting(True, "Tracking", "Find the camera's own motion in the picture.")
     track_appearance: bool = setting(True, "Tracking", "Compare the colours of objects.")
     track_delay: float = setting(
-        0.5,
+        1.0,
         "Tracking",
         "How long results of recorded footage wait to be bettered by what follows; live footage never waits.",
         unit="seconds",

@@ -10,7 +10,7 @@ from streamseg.errors import UserError
 from streamseg.overlay.painter import Painter
 from streamseg.pipeline import Pipeline
 from streamseg.pipeline.outputs import Outputs, records_format
-from streamseg.pipeline.wiring import look_of, tracker_of
+from streamseg.pipeline.wiring import delay_of, look_of, tracker_of
 from streamseg.settings import Settings
 from streamseg.sources import open_source
 
@@ -59,6 +59,7 @@ class Job:
             paint=Painter(**look_of(self._settings)).paint,
             trackers=[tracker_of(self._settings, self._own_scores)],
             outlets=self._outputs.make(),
+            delay=delay_of(self._settings),
             trails=self._settings.trails,
             remarks=lambda: self._detections.notes,
         )

@@ -66,6 +66,7 @@ class Pipeline:
         workers: How many batches the model works on at once.
         stride: The model sees every n-th frame of each source; trackers tell where things are in those between.
         max_frames: Most frames of each source; None for all.
+        delay: How long results of recorded sources wait to be bettered by what follows, seconds of their time.
         trails: Seconds for which the results remember where each object stood.
         remarks: What the model has to say when all is done; joins the notes of the statistics.
 
@@ -87,6 +88,7 @@ class Pipeline:
         workers: int = 1,
         stride: int = 1,
         max_frames: int | None = None,
+        delay: float = 0.0,
         trails: float = 0.0,
         remarks: Callable[[], Sequence[str]] = tuple,
     ) -> None:
@@ -103,6 +105,7 @@ class Pipeline:
         self._segmenters = workers
         self._stride = stride
         self._max_frames = max_frames
+        self._delay = delay
         self._trails = trails
         self._remarks = remarks
         self._intake = Intake([info.live for info in infos], max(queue_length, batch_size))
@@ -226,14 +229,14 @@ class Pipeline:
         """Threads that read a source and follow what is found in it; where the model's results go between them."""
         stride, limit, length, intake = self._stride, self._max_frames, self._queue_length, self._intake
         reader, tracker = f"decode {source.info.name}", f"track {source.info.name}"
-        follower = Follower(self._trackers[stream], self._stage(tracker))
         if not source.info.live:
             found: Channel[Segmented] = Channel(max(1, length // stride))
             self._readers.append(self._thread(reader, stages.read, source, stream, stride, limit, intake))
-            self._workers.append(self._thread(tracker, follow, follower, found, outbox))
+            self._workers.append(self._thread(tracker, follow, self._trackers[stream], self._delay, found, outbox))
             return found
         arrivals = Arrivals(length, self.statistics.streams[stream])
         self._readers.append(self._thread(reader, live.read, source, stream, arrivals, intake))
+        follower = Follower(self._trackers[stream], self._stage(tracker))
         showing = LiveFollower(follower, stream, stride, limit, intake, arrivals, outbox, self._stage(tracker))
         self._workers.append(threading.Thread(target=showing.run, name=tracker, daemon=True))
         return arrivals

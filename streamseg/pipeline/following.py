@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from streamseg.frame import Frame
@@ -9,14 +11,18 @@ from streamseg.instances import Instances
 from streamseg.pipeline.channel import Channel
 from streamseg.pipeline.intake import Ticket
 from streamseg.pipeline.stages import Segmented, Stage
+from streamseg.planes import Planes
 from streamseg.regions import Regions
 from streamseg.result import Found
 from streamseg.tracking import Tracker
-from streamseg.tracking.between import between
+from streamseg.tracking.between import between, onward
+from streamseg.tracking.hindsight import Hindsight
+
+_MOST_BYTES = 96 << 20  # of frames that wait to be bettered, per source
 
 
 class Follower:
-    """A tracker for whatever the model of one source finds; regions, and everything without a tracker, stay as found.
+    """A tracker for whatever the model of a live source finds; regions, and all without a tracker, stay as found.
 
     Args:
         tracker: Follows the objects; None for no identities.
@@ -44,47 +50,105 @@ class Follower:
         if self._tracker is not None and isinstance(self.last, Instances):
             with self._stage.work():
                 return self._tracker.carry(frame.seconds, (frame.height, frame.width))
-        size = frame.height, frame.width
-        if isinstance(self.last, Regions) and self.last.labels.shape != size:
-            return Regions(np.zeros(size, np.uint8), self.last.class_names)
-        return self.last
+        return _fitting(self.last, frame) if isinstance(self.last, Regions) else self.last
 
 
-def follow(follower: Follower, inbox: Channel[Segmented], outbox: Channel[Segmented], stage: Stage) -> None:
+def follow(
+    tracker: Tracker | None, delay: float, inbox: Channel[Segmented], outbox: Channel[Segmented], stage: Stage
+) -> None:
     """Follow the objects of a recorded source.
 
-    Frames that the model did not see wait for the next one that it did, and lie between the two; those after the last
-    one are carried on.
+    Results wait for up to ``delay`` seconds of the source's time to be bettered by what follows, as far as the memory
+    for their frames goes. Frames that the model did not see lie between the two around them that it did; those after
+    the last one are carried on.
     """
     try:
         with stage.reported():
-            before: Ticket | None = None
-            for ticket, found in inbox:
-                if not all(outbox.put(each) for each in _passed(follower, before, ticket, found, stage)):
+            gaps = _Gaps(stage)
+            done = _followed(tracker, delay, inbox, stage) if tracker is not None else iter(inbox)
+            for ticket, found in done:
+                if not all(outbox.put(each) for each in gaps.closed(ticket, found)):
                     return
-                before = ticket
-            for rest in before.after if before is not None else ():
-                carried = follower.carry(rest.frame)
-                assert carried is not None  # there has been an update
-                outbox.put((rest, carried))
+            for rest in gaps.rest():
+                outbox.put(rest)
     finally:
         inbox.leave()
         outbox.close()
 
 
-def _passed(follower: Follower, before: Ticket | None, ticket: Ticket, found: Found, stage: Stage) -> list[Segmented]:
-    """The frames after ``before`` up to that of ``ticket``, in which ``found`` was found, with what is in them."""
-    waiting = before.after if before is not None else ()
-    first, carried = follower.last, [follower.carry(each.frame) for each in waiting]
-    last = follower.update(ticket.frame, found)
-    passed: list[Segmented] = []
-    for each, there in zip(waiting, carried, strict=True):
-        assert before is not None and there is not None  # nothing waits before the first update
-        if isinstance(first, Instances) and isinstance(last, Instances) and isinstance(there, Instances):
-            with stage.work():
-                there = between(first, last, _share(before.frame, each.frame, ticket.frame), there)
-        passed.append((each, there))
-    return [*passed, (ticket, last)]
+def _followed(tracker: Tracker, delay: float, inbox: Channel[Segmented], stage: Stage) -> Iterator[Segmented]:
+    """The frames that the model saw, when all is known of them; regions stay as found."""
+    hindsight: Hindsight[Ticket] | None = None
+    for ticket, found in inbox:
+        if not isinstance(found, Instances):
+            yield ticket, found
+            continue
+        frame = ticket.frame
+        if hindsight is None:
+            most = max(1, _MOST_BYTES // (_bytes(frame) * (1 + len(ticket.after))))
+            hindsight = Hindsight(tracker, delay, most=most)
+        with stage.work():
+            done = hindsight.update(ticket, found, frame.seconds, (frame.height, frame.width), frame.pixels)
+        yield from done
+    if hindsight is not None:
+        with stage.work():
+            done = hindsight.finish()
+        yield from done
+
+
+class _Gaps:
+    """Frames that the model did not see, from what was found in those that it did."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._earlier: Segmented | None = None  # the last but one that it saw
+        self._last: Segmented | None = None
+
+    def closed(self, ticket: Ticket, found: Found) -> list[Segmented]:
+        """The frames since the last one that the model saw, and the next one that it saw, with what is in them."""
+        passed: list[Segmented] = []
+        for each, carried in self.rest():
+            assert self._last is not None  # nothing waits before the first
+            before, there = self._last
+            if isinstance(there, Instances) and isinstance(found, Instances) and isinstance(carried, Instances):
+                with self._stage.work():
+                    share = _share(before.frame, each.frame, ticket.frame)
+                    carried = between(there, found, share, carried)
+            passed.append((each, carried))
+        self._earlier, self._last = self._last, (ticket, found)
+        return [*passed, (ticket, found)]
+
+    def rest(self) -> list[Segmented]:
+        """The frames after the last one that the model saw, with what is in them if things go on as they did."""
+        if self._last is None:
+            return []
+        ticket, found = self._last
+        return [(each, self._onward(each.frame, ticket.frame, found)) for each in ticket.after]
+
+    def _onward(self, frame: Frame, last: Frame, found: Found) -> Found:
+        before, there = self._earlier or (None, None)
+        if isinstance(found, Regions):
+            return _fitting(found, frame)
+        if before is None or not isinstance(there, Instances):
+            return found
+        since = last.seconds - before.frame.seconds
+        ratio = (frame.seconds - last.seconds) / since if since > 0 else 0.0
+        with self._stage.work():
+            return onward(there, found, max(ratio, 0.0), (frame.height, frame.width))
+
+
+def _fitting(regions: Regions, frame: Frame) -> Regions:
+    """Regions for a frame of another size: none."""
+    size = frame.height, frame.width
+    return regions if regions.labels.shape == size else Regions(np.zeros(size, np.uint8), regions.class_names)
+
+
+def _bytes(frame: Frame) -> int:
+    """Memory that a frame's pixels take."""
+    pixels = frame.pixels
+    parts = (pixels.y, pixels.u, pixels.v) if isinstance(pixels, Planes) else (pixels,)
+    bounds = [np.lib.array_utils.byte_bounds(part) for part in parts]  # not nbytes: a frame may be one pixel, repeated
+    return sum(high - low for low, high in bounds)
 
 
 def _share(first: Frame, middle: Frame, last: Frame) -> float:

@@ -130,6 +130,7 @@ class Plan:
             workers=segmenter.workers,
             stride=self.settings.stride,
             max_frames=self.settings.max_frames,
+            delay=delay_of(self.settings),
             trails=self.settings.trails,
             remarks=lambda: segmenter.notes,
         )
@@ -151,6 +152,11 @@ def tracker_of(settings: Settings, own_scores: bool = False) -> Tracker:
         camera=settings.track_camera,
         appearance=settings.track_appearance,
     )
+
+
+def delay_of(settings: Settings) -> float:
+    """How long results of recorded sources wait to be bettered, seconds."""
+    return 0.0 if settings.tracker == "none" else settings.track_delay
 
 
 def look_of(settings: Settings) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from streamseg.errors import UserError
 from streamseg.instances import Instances
 from streamseg.planes import Picture
+from streamseg.tracking.observation import Observation
 
 TRACKERS = {
     "two_stage": "motion and overlap, confident detections first, then the doubtful ones",
@@ -35,6 +36,12 @@ class Tracker(Protocol):
             The detections worth showing, in the order of the input, with ``ids`` from 1; 0 for an object that is not
             known well enough yet. No identity appears twice in a frame.
         """
+        ...
+
+    def observe(
+        self, instances: Instances, seconds: float, size: tuple[int, int], picture: Picture | None = None
+    ) -> Observation:
+        """Do what ``update`` does, and tell all that the tracker knows; for whoever can wait (see ``Hindsight``)."""
         ...
 
     def carry(self, seconds: float, size: tuple[int, int]) -> Instances:
@@ -64,6 +71,13 @@ class NoTracker:
         self._shown = instances.with_ids(np.zeros(len(instances), np.int64))
         return self._shown
 
+    def observe(
+        self, instances: Instances, seconds: float, size: tuple[int, int], picture: Picture | None = None
+    ) -> Observation:
+        """The same detections, on no tracks (see ``Tracker.observe``)."""
+        shown = self.update(instances, seconds, size)
+        return Observation(shown, np.zeros(len(shown), np.int64), np.ones(len(shown), bool))
+
     def carry(self, seconds: float, size: tuple[int, int]) -> Instances:
         """The same detections where they were (see ``Tracker.carry``)."""
         return self._shown
@@ -87,6 +101,9 @@ def make_tracker(
         high_score: Least score, 0 to 1, of a detection that may start a track or be shown without one; None for the
             tracker's own.
         low_score: Least score, 0 to 1, of a detection that may continue a track; None for the tracker's own.
+        masks: Compare masks, not boxes alone.
+        camera: Find the camera's motion in the pictures.
+        appearance: Compare colours.
 
     Raises:
         UserError: There is no such tracker.
@@ -94,8 +111,12 @@ def make_tracker(
     if name == "none":
         return NoTracker()
     if name == "two_stage":
+        from streamseg.tracking.camera import CameraMotion
         from streamseg.tracking.two_stage import Rules, TwoStageTracker
 
         given: dict[str, Any] = {"lost_seconds": lost_seconds, "high_score": high_score, "low_score": low_score}
-        return TwoStageTracker(replace(Rules(), **{key: value for key, value in given.items() if value is not None}))
+        rules = replace(Rules(), **{key: value for key, value in given.items() if value is not None})
+        if not masks:
+            rules = replace(rules, mask_share=0.0)
+        return TwoStageTracker(rules, camera=CameraMotion() if camera else None)
     raise UserError(f"unknown tracker {name!r}; choose one of {', '.join(TRACKERS)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,34 +24,64 @@ def between(before: Instances, after: Instances, share: float, carried: Instance
         before: What the tracker said of the frame before.
         after: What it said of the frame after.
         share: How much of the time between those two is over, 0 to 1.
-        carried: What it said, before the update with ``after``, of this frame.
+        carried: Where the objects of ``before`` would be in this frame if nobody had looked again.
     """
     follows = np.flatnonzero((before.ids > 0) & np.isin(before.ids, after.ids))
     places = np.argsort(after.ids)
     leads = places[np.searchsorted(after.ids[places], before.ids[follows])]
-    first, last = before[follows], after[leads]
-    moving = replace(
-        first if share < 0.5 else last,
-        boxes=_mixed(first.boxes, last.boxes, share),
-        scores=_mixed(first.scores, last.scores, share),
-        masks=_mixed(first.masks, last.masks, share),
-    )
+    moving = mixed(before[follows], after[leads], share)
     gone = ~np.isin(carried.ids, moving.ids)
-    return _together(moving, carried[(carried.ids == 0) | gone & (share <= _NEAR)])
+    return together([moving, carried[(carried.ids == 0) | gone & (share <= _NEAR)]])
 
 
-def _mixed(first: np.ndarray, last: np.ndarray, share: float) -> np.ndarray:
-    return np.asarray(first + (last - first) * np.float32(share), np.float32)
+def onward(before: Instances, last: Instances, ratio: float, size: tuple[int, int]) -> Instances:
+    """Where things will be if they go on as they did between two frames.
+
+    Args:
+        before: What was in the first.
+        last: What was in the second.
+        ratio: How much later that is, in times between the two, 0 or more.
+        size: Height and width of the frame, pixels.
+
+    Returns:
+        The objects of ``last``, boxes clipped to the frame; without those that have left it. Those that were not in
+        ``before`` stay where they are.
+    """
+    places = np.argsort(before.ids)
+    both = (last.ids > 0) & np.isin(last.ids, before.ids)
+    first = before.boxes[places[np.searchsorted(before.ids[places], last.ids[both])]]
+    boxes = last.boxes.copy()
+    boxes[both] += (boxes[both] - first) * np.float32(ratio)
+    boxes[:, 0::2] = boxes[:, 0::2].clip(0, size[1])
+    boxes[:, 1::2] = boxes[:, 1::2].clip(0, size[0])
+    inside = (boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1)
+    return replace(last, boxes=boxes)[inside]
 
 
-def _together(first: Instances, second: Instances) -> Instances:
-    if not len(first) or not len(second):
-        return first if len(first) else second
+def mixed(first: Instances, last: Instances, share: float) -> Instances:
+    """N objects on their way from where they were to where they will be, ``share`` (0 to 1) of which is over."""
+
+    def mix(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return np.asarray(one + (other - one) * np.float32(share), np.float32)
+
     return replace(
-        first,
-        boxes=np.concatenate([first.boxes, second.boxes]),
-        scores=np.concatenate([first.scores, second.scores]),
-        labels=np.concatenate([first.labels, second.labels]),
-        masks=np.concatenate([first.masks, second.masks]),
-        ids=np.concatenate([first.ids, second.ids]),
+        first if share < 0.5 else last,
+        boxes=mix(first.boxes, last.boxes),
+        scores=mix(first.scores, last.scores),
+        masks=mix(first.masks, last.masks),
+    )
+
+
+def together(parts: Sequence[Instances]) -> Instances:
+    """All objects of some parts, in their order; there must be a part."""
+    full = [part for part in parts if len(part)]
+    if len(full) < 2:
+        return full[0] if full else parts[0]
+    return replace(
+        full[0],
+        boxes=np.concatenate([part.boxes for part in full]),
+        scores=np.concatenate([part.scores for part in full]),
+        labels=np.concatenate([part.labels for part in full]),
+        masks=np.concatenate([part.masks for part in full]),
+        ids=np.concatenate([part.ids for part in full]),
     )

@@ -14,7 +14,9 @@ _KINDS = {
 }
 _KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names}
 
-_SAME_KIND = 0.9  # a van is a car from one frame to the next
+SAME_KIND = 0.9
+"""Likeness of a van and a car: they are the same thing from one frame to the next."""
+
 _RIDER_AND_CYCLE = 0.7  # one outline, and either label is right
 _OTHERWISE = 0.5  # unless it overlaps very well, it is another object
 _PERSON_AND_VEHICLE = 0.2  # never the same thing
@@ -39,7 +41,7 @@ def _likeness(class_names: tuple[str, ...]) -> np.ndarray:
             if i == j:
                 table[i, j] = 1.0
             elif first is not None and first == second:
-                table[i, j] = _SAME_KIND
+                table[i, j] = SAME_KIND
             elif pair == {"person", "cycle"}:
                 table[i, j] = _RIDER_AND_CYCLE
             elif pair == {"person", "vehicle"}:

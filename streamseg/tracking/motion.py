@@ -21,12 +21,12 @@ class Noise:
         coast: Time constant with which velocities fade, seconds: nothing drives straight on for ever.
     """
 
-    place: float = 0.06
+    place: float = 0.08
     extent: float = 0.05
     speed: float = 2.0
     growth: float = 0.5
     swerve: float = 1.5
-    surge: float = 0.4
+    surge: float = 0.8
     coast: float = 5.0
 
 
@@ -50,7 +50,7 @@ class Motion:
     @property
     def boxes(self) -> np.ndarray:
         """Where the objects are expected now: float64 [N, 4], xyxy, pixels."""
-        return _boxes(self._mean[0])
+        return boxes_of(self._mean[0])
 
     @property
     def spread(self) -> np.ndarray:
@@ -81,6 +81,19 @@ class Motion:
         self._mean[0] += reach * self._mean[1]
         self._mean[1] *= left
 
+    def move(self, transform: np.ndarray) -> None:
+        """Take everything to where the camera's motion has put it.
+
+        Args:
+            transform: float64 [2, 3], from places before to places now, pixels; a similarity, or nearly one.
+        """
+        linear, shift = transform[:, :2], transform[:, 2]
+        zoom = np.sqrt(abs(np.linalg.det(linear)))
+        self._mean[0, :, :2] = self._mean[0, :, :2] @ linear.T + shift
+        self._mean[1, :, :2] = self._mean[1, :, :2] @ linear.T
+        self._mean[0, :, 2:] += np.log(zoom)
+        self._cov[:, :, :2] *= zoom**2
+
     def carried(self, rows: np.ndarray, boxes: np.ndarray, seconds: float) -> np.ndarray:
         """Where things that are at ``boxes`` now and move like tracks will be; changes nothing.
 
@@ -92,7 +105,7 @@ class Motion:
         Returns:
             float64 [K, 4], xyxy, pixels.
         """
-        return _boxes(_coordinates(boxes) + self._fading(seconds)[1] * self._mean[1, rows])
+        return boxes_of(coordinates_of(boxes) + self._fading(seconds)[1] * self._mean[1, rows])
 
     def _fading(self, seconds: float) -> tuple[float, float]:
         """What is left of a velocity after ``seconds``, and how many seconds it has been worth until then."""
@@ -112,14 +125,14 @@ class Motion:
         values = self._mean[0, rows]
         measured = self._scaled(values, self._noise.place, self._noise.extent) * doubt[:, None] ** 2
         variance, covariance, velocity = self._cov[:, rows]
-        surprise = _coordinates(boxes) - values
+        surprise = coordinates_of(boxes) - values
         gain, gain_velocity = np.stack([variance, covariance]) / (variance + measured)
         self._mean[:, rows] += np.stack([gain * surprise, gain_velocity * surprise])
         self._cov[:, rows] = [(1 - gain) * variance, (1 - gain) * covariance, velocity - gain_velocity * covariance]
 
     def add(self, boxes: np.ndarray) -> None:
         """Start filters for new tracks, at rest at ``boxes`` (float [K, 4], xyxy, pixels)."""
-        values = _coordinates(boxes)
+        values = coordinates_of(boxes)
         nothing, noise = np.zeros_like(values), self._noise
         place, speed = self._scaled(values, noise.place, noise.extent), self._scaled(values, noise.speed, noise.growth)
         self._mean = np.concatenate([self._mean, np.stack([values, nothing])], axis=1)
@@ -135,13 +148,14 @@ def _sizes(values: np.ndarray) -> np.ndarray:
     return np.exp((values[:, 2] + values[:, 3]) / 2)
 
 
-def _coordinates(boxes: np.ndarray) -> np.ndarray:
+def coordinates_of(boxes: np.ndarray) -> np.ndarray:
+    """Centres and logarithms of widths and heights, float64 [N, 4], of boxes (float [N, 4], xyxy)."""
     boxes = np.asarray(boxes, np.float64)
     extent = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)  # a box without area has no logarithm
     return np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, np.log(extent)], axis=1)
 
 
-def _boxes(values: np.ndarray) -> np.ndarray:
-    """What ``_coordinates`` gave, as boxes again."""
+def boxes_of(values: np.ndarray) -> np.ndarray:
+    """What ``coordinates_of`` gave, as boxes again."""
     centre, half = values[:, :2], np.exp(values[:, 2:]) / 2
     return np.concatenate([centre - half, centre + half], axis=1)

@@ -17,6 +17,8 @@ class Tracks:
         seen: float64 [T], when each was last detected, seconds.
         hits: int64 [T], number of detections.
         missed: int64 [T], number of updates since the last detection.
+        belief: float64 [T], evidence that it is an object, in log odds.
+        numbers: int64 [T], from 1 in order of birth.
         ids: int64 [T], from 1; 0 while it is not believed.
     """
 
@@ -25,12 +27,16 @@ class Tracks:
     seen: np.ndarray
     hits: np.ndarray
     missed: np.ndarray
+    belief: np.ndarray
+    numbers: np.ndarray
     ids: np.ndarray
 
     @classmethod
     def none(cls) -> Tracks:
         """No objects; the sizes of masks and votes are those of the first that are added."""
-        return cls(np.zeros((0, 0, 0), bool), np.zeros((0, 0)), np.zeros(0), *(np.zeros(0, int) for _ in range(3)))
+        times, belief = np.zeros(0), np.zeros(0)
+        hits, missed, numbers, ids = (np.zeros(0, int) for _ in range(4))
+        return cls(np.zeros((0, 0, 0), bool), np.zeros((0, 0)), times, hits, missed, belief, numbers, ids)
 
     def __len__(self) -> int:
         return len(self.ids)

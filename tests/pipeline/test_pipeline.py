@@ -22,6 +22,7 @@ from streamseg.pipeline import Outlet, Pipeline
 from streamseg.planes import Picture
 from streamseg.result import Found, Result
 from streamseg.sinks import StopRequested
+from streamseg.tracking.observation import Observation
 
 PATIENT = 20.0
 
@@ -122,6 +123,12 @@ class CountingTracker:
         self.seen.append(seconds)
         self.last = instances.with_ids(np.full(len(instances), self.identity()))
         return self.last
+
+    def observe(
+        self, instances: Instances, seconds: float, size: tuple[int, int], picture: Picture | None = None
+    ) -> Observation:
+        seen = self.update(instances, seconds, size)
+        return Observation(seen, np.zeros(len(seen), np.int64), np.ones(len(seen), bool))
 
     def identity(self) -> int:
         return len(self.seen)

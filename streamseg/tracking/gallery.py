@@ -1,0 +1,154 @@
+"""Objects that are out of sight, and who of those that appear is one of them come back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from streamseg.tracking.appearance import alike
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Portraits:
+    """K objects as each was last seen; can be indexed like an array.
+
+    Attributes:
+        ids: int64 [K], identities.
+        labels: int64 [K].
+        looks: float32 [K, D], from :func:`streamseg.tracking.appearance.describe`.
+        boxes: float64 [K, 4], xyxy, pixels, with whatever has moved them since.
+        seconds: float64 [K], when.
+    """
+
+    ids: np.ndarray
+    labels: np.ndarray
+    looks: np.ndarray
+    boxes: np.ndarray
+    seconds: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, keep: Any) -> Portraits:
+        return Portraits(*(getattr(self, each.name)[keep] for each in fields(self)))
+
+    def and_(self, others: Portraits) -> Portraits:
+        """These and others."""
+        return Portraits(*(np.concatenate([getattr(self, each.name), getattr(others, each.name)]) for each in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Plausible:
+    """What somebody who comes back must be like. Lengths are in sizes of the object (the root of its area).
+
+    Attributes:
+        alike: How much it must look the same, 0 to 1, see :func:`streamseg.tracking.appearance.alike`.
+        clearly: How much more alike than any other pair of the two it must be.
+        near: How far from the place where it was last expected, and how much farther per second since then.
+        speed: See ``near``.
+        most: The farthest.
+        zoom: The greatest change of size, as a natural logarithm.
+    """
+
+    alike: float = 0.7
+    clearly: float = 0.05
+    near: float = 0.7
+    speed: float = 1.5
+    most: float = 4.0
+    zoom: float = 0.8
+
+
+def recognised(known: Portraits, seen: Portraits, rules: Plausible) -> np.ndarray:
+    """Who of those that are seen is whom.
+
+    Args:
+        known: K objects out of sight.
+        seen: N objects that nobody else is; their identities are not read.
+        rules: What is plausible.
+
+    Returns:
+        int64 [N], the row of ``known`` for each of ``seen``, -1 for none; no row comes twice.
+    """
+    found = np.full(len(seen), -1)
+    if not len(known) or not len(seen):
+        return found
+    sizes, others = _sizes(known.boxes)[:, None], _sizes(seen.boxes)
+    away = np.linalg.norm(_centres(known.boxes)[:, None] - _centres(seen.boxes), axis=2) / np.sqrt(sizes * others)
+    gone = np.maximum(seen.seconds - known.seconds[:, None], 0)
+    likeness = alike(known.looks, seen.looks)
+    possible = (
+        (known.labels[:, None] == seen.labels)
+        & (away <= np.minimum(rules.near + rules.speed * gone, rules.most))
+        & (np.abs(np.log(sizes / others)) <= rules.zoom)
+        & (likeness >= rules.alike)
+    )
+    worth = np.where(possible, likeness, 0.0)
+    rows, columns = linear_sum_assignment(worth, maximize=True)
+    pair = worth[rows, columns]
+    clear = (pair > 0) & (pair - _next_best(worth, rows, columns) >= rules.clearly)
+    found[columns[clear]] = rows[clear]
+    return found
+
+
+class Gallery:
+    """Remembers objects whose tracks have ended, for a while.
+
+    Args:
+        rules: Who may be recognised.
+        keep: How long an object is remembered after it was last seen, seconds.
+        most: How many are remembered, the latest.
+    """
+
+    def __init__(self, rules: Plausible | None = None, keep: float = 8.0, most: int = 200) -> None:
+        self._rules, self._keep, self._most = rules or Plausible(), keep, most
+        self._known: Portraits | None = None
+
+    def put(self, gone: Portraits) -> None:
+        """Remember objects whose tracks have ended; those whose looks say nothing are forgotten at once."""
+        gone = gone[gone.looks.any(axis=1)]
+        self._known = (gone if self._known is None else self._known.and_(gone))[-self._most :]
+
+    def move(self, transform: np.ndarray) -> None:
+        """Take everything to where the camera's motion (float64 [2, 3], pixels) has put it."""
+        if self._known is None or not len(self._known):
+            return
+        boxes = self._known.boxes
+        zoom = np.sqrt(abs(np.linalg.det(transform[:, :2])))
+        centres, halves = _centres(boxes) @ transform[:, :2].T + transform[:, 2], (boxes[:, 2:] - boxes[:, :2]) / 2 * zoom
+        boxes[:] = np.concatenate([centres - halves, centres + halves], axis=1)
+
+    def recall(self, seen: Portraits) -> np.ndarray:
+        """The identities of those that come back; they are no longer remembered then.
+
+        Args:
+            seen: N objects that would get a new identity, of one frame.
+
+        Returns:
+            int64 [N], 0 for those that are new.
+        """
+        ids = np.zeros(len(seen), np.int64)
+        if self._known is None or not len(seen):
+            return ids
+        self._known = self._known[seen.seconds.max() - self._known.seconds <= self._keep]
+        rows = recognised(self._known, seen, self._rules)
+        ids[rows >= 0] = self._known.ids[rows[rows >= 0]]
+        self._known = self._known[~np.isin(self._known.ids, ids)]
+        return ids
+
+
+def _centres(boxes: np.ndarray) -> np.ndarray:
+    return (boxes[:, :2] + boxes[:, 2:]) / 2
+
+
+def _sizes(boxes: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1.0))
+
+
+def _next_best(worth: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """The greatest worth in the row or column of each pair, without itself: float64 [P]."""
+    rest = worth.copy()
+    rest[rows, columns] = 0
+    return np.maximum(rest[rows].max(axis=1), rest[:, columns].max(axis=0))
