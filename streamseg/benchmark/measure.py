@@ -7,11 +7,15 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from streamseg.benchmark import clip as clips
 from streamseg.benchmark.apart import Apart
-from streamseg.benchmark.report import PARTS, Report
+from streamseg.benchmark.report import PARTS, SLOW_PARTS, Report
 from streamseg.settings import Settings
+
+if TYPE_CHECKING:
+    from streamseg.benchmark.identities import Identities
 
 ROUND_SECONDS, STAGE_SECONDS = 10.0, 5.0
 FEWEST, MOST, MOST_OF_STAGES = 10, 3000, 150
@@ -26,9 +30,9 @@ class Options:
 
     Attributes:
         frames: Of the pipeline in a round; None for as many as take about ten seconds.
-        rounds: How often pipeline and loop take turns.
+        rounds: How often pipeline and loop take turns, and how many scenes identities are measured on.
         size: Width and height that the clip is brought to; None for its own.
-        parts: Some of :data:`streamseg.benchmark.report.PARTS`.
+        parts: Some of :data:`streamseg.benchmark.report.PARTS` and :data:`streamseg.benchmark.report.SLOW_PARTS`.
     """
 
     frames: int | None = None
@@ -89,12 +93,27 @@ class _Benchmark:
     def run(self, report: Report) -> Report:
         """Fill in the report."""
         options = self._options
-        if set(options.parts) - {"overlay"}:
+        if set(options.parts) - {"overlay", "following", *SLOW_PARTS}:
             self._timed(report)
         if "overlay" in options.parts:
             report.painting = self._processes["pipeline"].call("painting")
             self._step()
+        if "following" in options.parts:
+            report.following = self._processes["pipeline"].call("following")
+            self._step()
+        if "identities" in options.parts:
+            report.identities = self._identities()
         return report
+
+    def _identities(self) -> list[Identities]:
+        """What came out of each scene, taken together."""
+        from streamseg.benchmark.identities import FIRST_SEED, together
+
+        rows = []
+        for seed in range(FIRST_SEED, FIRST_SEED + self._options.rounds):
+            rows += self._processes["pipeline"].call("identities", seed)
+            self._step()
+        return together(rows)
 
     def _timed(self, report: Report) -> None:
         """Fill in what runs on the clip."""
@@ -137,11 +156,11 @@ class _Benchmark:
         return frames
 
     def _step(self) -> None:
-        """One more step is done: of a trial each, the rounds, the stages and the overlay."""
+        """One more step is done: of a trial each, the rounds, the stages, the overlay and what follows objects."""
         self._steps += 1
         options = self._options
-        turns = sum(part in options.parts for part in ("pipeline", "loop")) * options.rounds
-        alone = sum(part in options.parts for part in ("stages", "overlay"))
+        turns = sum(part in options.parts for part in ("pipeline", "loop", "identities")) * options.rounds
+        alone = sum(part in options.parts for part in ("stages", "overlay", "following"))
         self._progress(self._steps, len(self._processes) + turns + alone)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streamseg.benchmark.machine import device_peak, machine, peak_resident
 from streamseg.benchmark.timing import Stopwatch, Timing
 from streamseg.pipeline.allocation import tidy_memory
 from streamseg.pipeline.wiring import Plan
 from streamseg.settings import Settings
+
+if TYPE_CHECKING:
+    from streamseg.benchmark.identities import Identities
 
 
 class Ours:
@@ -78,6 +81,18 @@ class Ours:
         from streamseg.benchmark.painting import measure_painting
 
         return measure_painting()
+
+    def following(self) -> list[dict[str, Any]]:
+        """See :func:`streamseg.benchmark.following.measure_following`."""
+        from streamseg.benchmark.following import measure_following
+
+        return measure_following()
+
+    def identities(self, seed: int) -> list[Identities]:
+        """See :func:`streamseg.benchmark.identities.measure_identities`."""
+        from streamseg.benchmark.identities import measure_identities
+
+        return measure_identities(seed, self._segmenter, self._settings)
 
     def _on(self, clip: Path, frames: int) -> Settings:
         return replace(self._settings, source=(str(clip),), max_frames=frames)

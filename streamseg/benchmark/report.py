@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streamseg.benchmark.timing import Timing, together
 
-PARTS = ("pipeline", "loop", "stages", "overlay")
+if TYPE_CHECKING:
+    from streamseg.benchmark.identities import Identities
+
+PARTS = ("pipeline", "loop", "stages", "overlay", "following")
+SLOW_PARTS = ("identities",)
+"""Minutes long, so measured only on request."""
 PIPELINE_STAGES = ("decode", "segment", "tracking", "overlay", "encode", "records")
 """What runs side by side in the pipeline, each a thread or more."""
 
@@ -27,6 +32,8 @@ class Report:
         operations: Of the network's layers for one frame.
         peak_rate: Operations per second of a large matrix product.
         painting: See :func:`streamseg.benchmark.painting.measure_painting`.
+        following: See :func:`streamseg.benchmark.following.measure_following`.
+        identities: See :func:`streamseg.benchmark.identities.measure_identities`; those of all scenes taken together.
     """
 
     about: dict[str, Any]
@@ -38,6 +45,8 @@ class Report:
     operations: int | None = None
     peak_rate: float | None = None
     painting: list[dict[str, Any]] = field(default_factory=list)
+    following: list[dict[str, Any]] = field(default_factory=list)
+    identities: list[Identities] = field(default_factory=list)
 
     def whole(self, part: str) -> Timing | None:
         """All rounds of the pipeline or of the loop; None where it did not run."""
@@ -96,4 +105,6 @@ class Report:
             "network": {"operations_per_frame": self.operations, "matrix_operations_per_second": self.peak_rate},
             "ratios": self.ratios(),
             "overlay": self.painting,
+            "following": self.following,
+            "identities": [one.figures() for one in self.identities],
         }

@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from streamseg.benchmark.report import PARTS
+from streamseg.benchmark.report import PARTS, SLOW_PARTS
 from streamseg.cli import flags
 from streamseg.cli.counting import counted
 from streamseg.cli.values import number
@@ -34,14 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--frames", type=whole, metavar="N", help="frames of the pipeline in a round (default: about 10 seconds' worth)"
     )
     parser.add_argument(
-        "--rounds", type=whole, default=3, metavar="N", help="how often pipeline and loop take turns (default: 3)"
+        "--rounds",
+        type=whole,
+        default=3,
+        metavar="N",
+        help="how often pipeline and loop take turns, and how many scenes identities are measured on (default: 3)",
     )
     parser.add_argument(
         "--parts",
         type=_parts,
         default=PARTS,
         metavar="WORDS",
-        help=f"what to measure: some of {','.join(PARTS)} (default: all)",
+        help=f"what to measure: some of {','.join(PARTS)} (default: all of these) and {','.join(SLOW_PARTS)}",
     )
     parser.add_argument("--json", metavar="FILE", help="write the figures as one JSON object; - is standard output")
     flags.add_flags(parser, (*MODEL, "stride", "tracker", "crf", "preset", "quiet"))
@@ -91,6 +95,6 @@ def _size(text: str) -> tuple[int, int]:
 def _parts(text: str) -> tuple[str, ...]:
     parts = tuple(part.strip() for part in text.split(","))
     for part in parts:
-        if part not in PARTS:
-            raise argparse.ArgumentTypeError(f"{part!r} must be one of {', '.join(PARTS)}")
+        if part not in PARTS + SLOW_PARTS:
+            raise argparse.ArgumentTypeError(f"{part!r} must be one of {', '.join(PARTS + SLOW_PARTS)}")
     return parts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streamseg.benchmark.report import Report
 from streamseg.benchmark.timing import Timing
@@ -15,6 +15,9 @@ NAMES = {
     "postprocessing": "post-processing, one worker",
 }
 _NOTHING = "–"
+
+if TYPE_CHECKING:
+    from streamseg.benchmark.identities import Identities
 
 
 def print_report(report: Report) -> None:
@@ -43,6 +46,10 @@ def print_report(report: Report) -> None:
         print(line)
     if report.painting:
         _print_painting(report.painting, machine["supervision"])
+    if report.following:
+        _print_following(report.following)
+    if report.identities:
+        _print_identities(report.identities)
 
 
 def _machine(machine: dict[str, Any]) -> str:
@@ -77,6 +84,26 @@ def _print_painting(painting: list[dict[str, Any]], supervision: str | None) -> 
     head = ("streamseg\n4:2:0", "streamseg\nRGB", "torchvision\npaste + draw", peer)
     rows = [(f"{one['size'][0]}x{one['size'][1]}", map(_milliseconds, one["ms"].values())) for one in painting]
     show_table(f"{painting[0]['instances']} objects painted on one core, median ms", head, rows, "size")
+
+
+def _print_following(following: list[dict[str, Any]]) -> None:
+    rows = [
+        (one["part"], ["x".join(map(str, one["size"])), str(one["instances"]), _milliseconds(one["ms"])])
+        for one in following
+    ]
+    show_table("objects followed on one core, median ms per frame", ("size", "objects", "ms"), rows, "what")
+
+
+def _print_identities(identities: list[Identities]) -> None:
+    head = ("switches", "IDF1", "HOTA", "switches\nby boxes", "IDF1\nby boxes", "HOTA\nby boxes")
+    rows: dict[str, list[str]] = {}
+    for one in identities:
+        name = {"boxes": "boxes only", "masks": "masks too"}[one.association]
+        cells = [str(one.scores.switches), f"{100 * one.scores.idf1:.1f}", f"{100 * one.scores.hota:.1f}"]
+        rows.setdefault(f"{one.detections}: {name}", []).extend(cells)
+    show_table(
+        "identities in crowds that hide one another, compared with the truth by masks", head, rows.items(), "what"
+    )
 
 
 def _cells(timing: Timing | None) -> list[str]:

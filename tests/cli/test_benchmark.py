@@ -18,7 +18,7 @@ SMALL = ("--model", "street", "--device", "cpu", "--input-size", "128", "--frame
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """One benchmark of everything but the overlay, in a process of its own: its folder and what it said."""
+    """One benchmark of what runs on a clip, in a process of its own: its folder and what it said."""
     if not SAMPLE.is_file():
         pytest.skip("the sample is not here")
     folder = tmp_path_factory.mktemp("run")
@@ -84,7 +84,7 @@ def test_figures_for_programs_agree_with_each_other(run):
     assert ratios["end_to_end_over_slowest_stage"] == pytest.approx(
         figures["pipeline"]["ms"]["mean"] / stages[slowest]["ms"]["mean"]
     )
-    assert figures["overlay"] == []
+    assert figures["overlay"] == figures["following"] == []
 
 
 def test_the_overlay_alone_on_standard_output(capsys):
@@ -173,7 +173,10 @@ def test_a_gpu_and_its_peers_are_told(capsys):
     ways = {"streamseg_planes": 2.5, "streamseg_rgb": 3.0, "torchvision": 200.0, "supervision": 30.0}
     painting = [{"size": [1280, 720], "instances": 20, "ms": ways}]
     notes = ["the memory of cuda:0 was too small"]
-    print_report(Report(about, [("pipeline", timing)], notes, memory, {"upload": timing}, painting=painting))
+    following = [{"part": "tracker", "size": [1280, 720], "instances": 100, "ms": 3.25}]
+    report = Report(about, [("pipeline", timing)], notes, memory, {"upload": timing}, painting=painting)
+    report.following = following
+    print_report(report)
     out = capsys.readouterr().out
     for words in (
         "16 cores, 128 GB; Some GPU, 140 GB;",
@@ -181,7 +184,51 @@ def test_a_gpu_and_its_peers_are_told(capsys):
         "200.0",
         "3.25",
         "supervision 0.31",
+        "objects followed on one core",
         *notes,
     ):
         assert words in out
     assert "÷" not in out.split("20 objects")[0].split("CPU ms")[1]
+
+
+def test_identities_are_told_by_masks_and_by_boxes(capsys):
+    import numpy as np
+
+    from streamseg.benchmark.identities import TRUTH, Identities
+    from streamseg.benchmark.report import Report
+    from streamseg.evaluation.scores import score_frames
+
+    one = np.ones((1, 1))
+    steady = [(np.array([1]), np.array([5]), one)] * 4
+    changed = [(np.array([1]), np.array([5 + k // 2]), one) for k in range(4)]
+    rows = [
+        Identities(TRUTH, association, by, score_frames(frames))
+        for association, frames in (("boxes", changed), ("masks", steady))
+        for by in ("mask", "box")
+    ]
+    machine = dict.fromkeys(("cpu", "system", "python", "torch", "torchvision", "opencv", "av", "supervision"), "1.0")
+    about = {
+        "machine": {**machine, "cores": 2, "memory_gb": None, "gpu": None},
+        "batch_size": 1,
+        "workers": 1,
+        "stride": 1,
+    }
+    about |= dict.fromkeys(("clip", "width", "height", "model", "device", "precision"), "x")
+    report = Report(about, identities=rows)
+    print_report(report)
+    lines = [line.split("│") for line in capsys.readouterr().out.splitlines() if TRUTH in line]
+    cells = [[cell.strip() for cell in line[1:-1]] for line in lines]
+    assert cells == [
+        [f"{TRUTH}: boxes only", "1", "50.0", "70.7", "1", "50.0", "70.7"],
+        [f"{TRUTH}: masks too", "0", "100.0", "100.0", "0", "100.0", "100.0"],
+    ]
+    figures = json.loads(json.dumps(report.figures()))["identities"]
+    assert figures[0] == {
+        "detections": TRUTH,
+        "association": "boxes",
+        "by": "mask",
+        "truth": 4,
+        "switches": 1,
+        "idf1": 0.5,
+        "hota": pytest.approx(0.5**0.5),
+    }
