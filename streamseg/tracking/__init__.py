@@ -111,12 +111,16 @@ def make_tracker(
     if name == "none":
         return NoTracker()
     if name == "two_stage":
+        from streamseg.tracking.association import Rules
         from streamseg.tracking.camera import CameraMotion
-        from streamseg.tracking.two_stage import Rules, TwoStageTracker
+        from streamseg.tracking.gallery import Gallery
+        from streamseg.tracking.two_stage import TwoStageTracker
 
         given: dict[str, Any] = {"lost_seconds": lost_seconds, "high_score": high_score, "low_score": low_score}
         rules = replace(Rules(), **{key: value for key, value in given.items() if value is not None})
         if not masks:
             rules = replace(rules, mask_share=0.0)
-        return TwoStageTracker(rules, camera=CameraMotion() if camera else None)
+        return TwoStageTracker(
+            rules, camera=CameraMotion() if camera else None, gallery=Gallery() if appearance else None
+        )
     raise UserError(f"unknown tracker {name!r}; choose one of {', '.join(TRACKERS)}")

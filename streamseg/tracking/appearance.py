@@ -17,6 +17,9 @@ _MOST_CHROMA = 30.0  # levels from grey; what is more colourful counts as that
 _CONTRAST = 0.8  # of luma to the object's mean
 _DARKEST = 20.0  # levels of luma, to whose contrast noise is limited
 
+LENGTH = _PARTS * (_CHROMA**2 + _LUMA)
+"""Numbers that describe a look."""
+
 _EVEN_ODDS, _STEEPNESS = 0.86, 25.0  # of similarities, see ``alike``
 
 
@@ -33,11 +36,12 @@ def describe(picture: Picture, instances: Instances) -> np.ndarray:
         instances: N objects in it.
 
     Returns:
-        float32 [N, D], unit vectors; zeros where an object is too small, or too little of its mask is in the picture.
+        float32 [N, LENGTH], unit vectors; zeros where an object is too small, or too little of its mask is in the
+        picture.
     """
-    count, size = len(instances), _PARTS * (_CHROMA**2 + _LUMA)
+    count = len(instances)
     if not count:
-        return np.zeros((0, size), np.float32)
+        return np.zeros((0, LENGTH), np.float32)
     objects, parts, x, y = _inside(instances, *picture.shape[:2])
     luma, blue, red = _colours(picture, x, y)
     points = np.bincount(objects, minlength=count)

@@ -48,8 +48,11 @@ class Belief:
         return said
 
     def kept(self, elapsed: float) -> float:
-        """Share of older evidence that is left after ``elapsed`` seconds."""
-        return float(np.exp(-max(elapsed, 0.0) / self.fading))
+        """Share of older evidence that is left ``elapsed`` seconds after the last look.
+
+        What does not repeat itself need not fade: at a low frame rate no more fades than what a detection counts for.
+        """
+        return float(np.exp(-min(max(elapsed, 0.0), _FULL) / self.fading))
 
     def weight(self, elapsed: float) -> float:
         """Share in which a detection counts that comes ``elapsed`` seconds after the one before."""

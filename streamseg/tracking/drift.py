@@ -26,29 +26,30 @@ def common_motion(expected: np.ndarray, detected: np.ndarray, width: float) -> n
     Returns:
         float64 [2, 3], takes expected places to where they should be; None where that is where they are.
     """
-    count = len(expected)
-    if count < _FEWEST:
+    if len(expected) < _FEWEST:
         return None
     before, after = (((boxes[:, :2] + boxes[:, 2:]) / 2).T for boxes in (expected, detected))
-    surprise = (after - before).reshape(-1)
-    sizes = np.sqrt(np.maximum((detected[:, 2:] - detected[:, :2]).prod(axis=1), 1.0))
-    variance = np.tile((_STRAY * sizes) ** 2, 2)
-    anchor = before.mean(axis=1)
-    across = np.repeat([1.0, 0.0], count)
-    terms = np.column_stack([(before - anchor[:, None]).reshape(-1), across, 1 - across])  # of zoom and both shifts
-    prior = np.diag([_ZOOM**-2, (_SHIFT * width) ** -2, (_SHIFT * width) ** -2])
-    motion = np.array([0.0, *np.median((after - before), axis=1)])
+    surprise, anchor = after - before, before.mean(axis=1)
+    arms = before - anchor[:, None]  # what a zoom moves
+    precision = 1 / (_STRAY**2 * np.maximum((detected[:, 2:] - detected[:, :2]).prod(axis=1), 1.0))
+    zoom, shift = 0.0, np.median(surprise, axis=1)
     for _ in range(_ROUNDS):
-        weights = np.tile(1 / (1 + _strays(surprise - terms @ motion, variance) / 2), 2) / variance
-        motion = np.linalg.solve(prior + terms.T @ (terms * weights[:, None]), terms.T @ (weights * surprise))
-    costs = [np.log1p(_strays(one, variance) / 2).sum() for one in (surprise, surprise - terms @ motion)]
-    if costs[0] - costs[1] < _GAIN:
+        weights = precision / (1 + _strays(surprise - zoom * arms - shift[:, None], precision) / 2)
+        # The normal equations of zoom and shift, solved for the shift first.
+        total = weights.sum() + (_SHIFT * width) ** -2
+        pull, lever = surprise @ weights, arms @ weights
+        zoom = float((arms * surprise).sum(axis=0) @ weights - pull @ lever / total)
+        zoom /= float((arms**2).sum(axis=0) @ weights - lever @ lever / total + _ZOOM**-2)
+        shift = (pull - zoom * lever) / total
+    gain = np.log1p(_strays(surprise, precision) / 2) - np.log1p(
+        _strays(surprise - zoom * arms - shift[:, None], precision) / 2
+    )
+    if gain.sum() < _GAIN:
         return None
-    zoom, shift = motion[0], motion[1:]
     return np.column_stack([np.eye(2) * (1 + zoom), shift - zoom * anchor])
 
 
-def _strays(errors: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """Squared distance of each object, in standard deviations, from errors across and down, [2 K]."""
-    squares: np.ndarray = (errors**2 / variance).reshape(2, -1).sum(axis=0)
+def _strays(errors: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """Squared length of each object's error, float [2, K], in standard deviations."""
+    squares: np.ndarray = (errors**2).sum(axis=0) * precision
     return squares

@@ -37,7 +37,9 @@ class Portraits:
 
     def and_(self, others: Portraits) -> Portraits:
         """These and others."""
-        return Portraits(*(np.concatenate([getattr(self, each.name), getattr(others, each.name)]) for each in fields(self)))
+        return Portraits(
+            *(np.concatenate([getattr(self, each.name), getattr(others, each.name)]) for each in fields(self))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,12 @@ class Plausible:
         zoom: The greatest change of size, as a natural logarithm.
     """
 
-    alike: float = 0.7
+    alike: float = 0.75
     clearly: float = 0.05
     near: float = 0.7
-    speed: float = 1.5
-    most: float = 4.0
-    zoom: float = 0.8
+    speed: float = 2.0
+    most: float = 5.0
+    zoom: float = 1.2
 
 
 def recognised(known: Portraits, seen: Portraits, rules: Plausible) -> np.ndarray:
@@ -81,6 +83,7 @@ def recognised(known: Portraits, seen: Portraits, rules: Plausible) -> np.ndarra
     likeness = alike(known.looks, seen.looks)
     possible = (
         (known.labels[:, None] == seen.labels)
+        & (known.seconds[:, None] < seen.seconds)
         & (away <= np.minimum(rules.near + rules.speed * gone, rules.most))
         & (np.abs(np.log(sizes / others)) <= rules.zoom)
         & (likeness >= rules.alike)
@@ -117,7 +120,10 @@ class Gallery:
             return
         boxes = self._known.boxes
         zoom = np.sqrt(abs(np.linalg.det(transform[:, :2])))
-        centres, halves = _centres(boxes) @ transform[:, :2].T + transform[:, 2], (boxes[:, 2:] - boxes[:, :2]) / 2 * zoom
+        centres, halves = (
+            _centres(boxes) @ transform[:, :2].T + transform[:, 2],
+            (boxes[:, 2:] - boxes[:, :2]) / 2 * zoom,
+        )
         boxes[:] = np.concatenate([centres - halves, centres + halves], axis=1)
 
     def recall(self, seen: Portraits) -> np.ndarray:

@@ -108,7 +108,8 @@ class Hindsight(Generic[Key]):
             seen = entry.seen
             for row in np.flatnonzero(np.isin(seen.tracks, named)).tolist():
                 track = int(seen.tracks[row])
-                seen.instances.ids[row], seen.instances.labels[row] = news.named[track], labels[track]
+                if news.named[track] not in seen.instances.ids:  # an identity that has come back
+                    seen.instances.ids[row], seen.instances.labels[row] = news.named[track], labels[track]
 
     def _leave(self) -> tuple[Key, Instances]:
         """Finish the first frame that waits."""
@@ -141,7 +142,8 @@ class Hindsight(Generic[Key]):
                     break
                 there = np.flatnonzero(after.seen.tracks == track)
                 if len(there):
-                    share = (entry.seconds - before.seconds) / (after.seconds - before.seconds)
+                    whole = after.seconds - before.seconds
+                    share = (entry.seconds - before.seconds) / whole if whole > 0 else 0.0
                     filled.append(mixed(before.seen.instances[[row]], after.seen.instances[there], share))
                     break
         return filled

@@ -13,7 +13,9 @@ class Tracks:
 
     Attributes:
         masks: bool [T, M, M], as last detected.
+        looks: float32 [T, D], of a while; zeros where nothing is known.
         votes: float64 [T, C], sum of the scores per label.
+        born: float64 [T], when each was first detected, seconds.
         seen: float64 [T], when each was last detected, seconds.
         hits: int64 [T], number of detections.
         missed: int64 [T], number of updates since the last detection.
@@ -23,7 +25,9 @@ class Tracks:
     """
 
     masks: np.ndarray
+    looks: np.ndarray
     votes: np.ndarray
+    born: np.ndarray
     seen: np.ndarray
     hits: np.ndarray
     missed: np.ndarray
@@ -34,9 +38,10 @@ class Tracks:
     @classmethod
     def none(cls) -> Tracks:
         """No objects; the sizes of masks and votes are those of the first that are added."""
-        times, belief = np.zeros(0), np.zeros(0)
+        born, seen, belief = (np.zeros(0) for _ in range(3))
         hits, missed, numbers, ids = (np.zeros(0, int) for _ in range(4))
-        return cls(np.zeros((0, 0, 0), bool), np.zeros((0, 0)), times, hits, missed, belief, numbers, ids)
+        looks = np.zeros((0, 0), np.float32)
+        return cls(np.zeros((0, 0, 0), bool), looks, np.zeros((0, 0)), born, seen, hits, missed, belief, numbers, ids)
 
     def __len__(self) -> int:
         return len(self.ids)

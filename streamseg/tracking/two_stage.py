@@ -6,64 +6,25 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from streamseg.instances import Instances
 from streamseg.planes import Picture
+from streamseg.tracking.appearance import LENGTH, describe
+from streamseg.tracking.association import Rules, Sights, assign, match, slack_of
 from streamseg.tracking.belief import Belief
 from streamseg.tracking.drift import common_motion
-from streamseg.tracking.likeness import SAME_KIND, likeness
+from streamseg.tracking.gallery import Gallery, Plausible, Portraits, recognised
+from streamseg.tracking.likeness import likeness
 from streamseg.tracking.motion import Motion, Noise
 from streamseg.tracking.observation import Observation
-from streamseg.tracking.overlap import (
-    Shapes,
-    area,
-    box_overlap,
-    covered,
-    intersection,
-    mask_overlap,
-    near_overlap,
-    over_union,
-)
+from streamseg.tracking.overlap import box_overlap, near_overlap
 from streamseg.tracking.tracks import Tracks
 
 if TYPE_CHECKING:
     from streamseg.tracking.camera import CameraMotion
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What continues a track, and when it dies. Times are in seconds, overlaps and scores 0 to 1.
-
-    Attributes:
-        high_score: Detections from here on can start a track, and are matched first.
-        low_score: Detections below are ignored; those between continue a track in sight, but never start one.
-        lost_seconds: How long an object out of sight keeps its identity.
-        doubted_seconds: How long a track that is not believed may be out of sight.
-        least_overlap: With which a confident detection continues a track.
-        least_overlap_low: The same of a doubtful detection.
-        double: Overlap with a matched detection of the same kind from which a detection is its double, not a birth.
-        inside: Share of a detection's mask inside that of a better one of its kind from which it is that one's double,
-            a part of it or both at once: it starts nothing, and continues only what nothing else does. What is seen of
-            two objects shares no pixels, however much their boxes overlap.
-        mask_share: How much the masks have to say in an overlap; the rest is that of the boxes. 0: masks are not read.
-        slack: How far both boxes are grown for each standard deviation of the expected place, sizes.
-        most_slack: The most that they are grown.
-        doubt: How much further than a sure detection's place that of an impossible one (score 0) may be off.
-    """
-
-    high_score: float = 0.5
-    low_score: float = 0.2
-    lost_seconds: float = 1.0
-    doubted_seconds: float = 0.35
-    least_overlap: float = 0.2
-    least_overlap_low: float = 0.4
-    double: float = 0.6
-    inside: float = 0.3
-    mask_share: float = 0.5
-    slack: float = 0.75
-    most_slack: float = 0.3
-    doubt: float = 2.0
+_LOOK_RATE = 0.15  # share of what is seen now in what a track is known to look like
 
 
 @dataclass(slots=True, eq=False)
@@ -88,6 +49,7 @@ class TwoStageTracker:
     noise: Noise = field(default_factory=Noise)
     belief: Belief = field(default_factory=Belief)
     camera: CameraMotion | None = None
+    gallery: Gallery | None = None
     _motion: Motion = field(init=False)
     _tracks: Tracks = field(init=False, default_factory=Tracks.none)
     _last_id: int = field(init=False, default=0)
@@ -115,21 +77,21 @@ class TwoStageTracker:
         self._now, self._pace = max(seconds, self._now), elapsed
         order = _canonical_order(instances)
         found = instances[order]
-        shapes = Shapes.of(found.boxes, found.masks > 0.5)
+        sights = Sights.of(found, self._looks(found, picture), self.rules)
         camera = self._follow_camera(picture, found.boxes)
         self._motion.predict(elapsed)
         self._bury(size)
         if self.camera is None or picture is None:
-            camera = self._drift(found, shapes, size)
-        single = self._single(found, shapes)
-        chosen = self._match(found, shapes, single)
+            camera = self._drift(sights, size)
+        chosen = match(self._tracks, self._motion, sights, self.rules)
+        self._recognise(sights, chosen)
         self.belief.see(found.scores)
         self._tracks.missed += 1
         self._tracks.belief *= self.belief.kept(elapsed)
-        self._take_in(found, shapes, chosen, elapsed)
-        self._give_birth(found, shapes, chosen, single)
+        self._take_in(sights, chosen, elapsed)
+        self._give_birth(sights, chosen)
         named = self._believe()
-        return self._result(instances, order, chosen, single, named, camera)
+        return self._result(instances, order, sights, chosen, named, camera)
 
     def carry(self, seconds: float, size: tuple[int, int]) -> Instances:
         """What the last update returned, moved on (see ``streamseg.tracking.Tracker.carry``)."""
@@ -151,99 +113,80 @@ class TwoStageTracker:
         if self.camera.cut:
             self._keep(np.zeros(len(self._tracks), bool))
         self._motion.move(transform)
+        if self.gallery is not None:
+            self.gallery.move(transform)
         return transform
 
-    def _drift(self, found: Instances, shapes: Shapes, size: tuple[int, int]) -> np.ndarray:
+    def _drift(self, sights: Sights, size: tuple[int, int]) -> np.ndarray:
         """Move the tracks by what all detections have moved together; that motion."""
         tracks, rules = self._tracks, self.rules
         rows = np.flatnonzero((tracks.missed == 0) & (tracks.hits >= 3))
-        columns = np.flatnonzero(found.scores >= rules.high_score)
-        expected, detected = self._motion.boxes[rows], shapes.boxes[columns]
-        near = near_overlap(expected, detected, self._slack()[rows])
-        row, column = _assign(np.where(near >= rules.least_overlap, near, 0.0))
+        columns = np.flatnonzero(sights.found.scores >= rules.high_score)
+        expected, detected = self._motion.boxes[rows], sights.shapes.boxes[columns]
+        near = near_overlap(expected, detected, slack_of(self._motion, rules)[rows])
+        row, column = assign(np.where(near >= rules.least_overlap, near, 0.0))
         transform = common_motion(expected[row], detected[column], size[1])
         if transform is None:
             return np.eye(2, 3)
         self._motion.move(transform)
         return transform
 
-    def _slack(self) -> np.ndarray:
-        """How far boxes are grown: where the place is uncertain, being near is worth something too."""
-        return np.minimum(self.rules.slack * self._motion.spread, self.rules.most_slack)
+    def _looks(self, found: Instances, picture: Picture | None) -> np.ndarray:
+        """What each detection looks like; zeros where nobody asks."""
+        if self.gallery is None or picture is None:
+            return np.zeros((len(found), LENGTH), np.float32)
+        return describe(picture, found)
 
-    def _single(self, found: Instances, shapes: Shapes) -> np.ndarray:
-        """Which detections are not a better one found again, by their masks: bool [N]; the best come first."""
-        if not self._reads_masks(found):
-            return np.ones(len(found), bool)
-        same = likeness(found.class_names)[found.labels[:, None], found.labels] >= SAME_KIND
-        return ~covered(shapes, np.tri(len(found), k=-1, dtype=bool) & same, self.rules.inside)
+    def _recognise(self, sights: Sights, chosen: np.ndarray) -> None:
+        """Find tracks out of sight by their looks where no overlap tells; ``chosen`` is changed."""
+        if self.gallery is None:
+            return
+        tracks, scores = self._tracks, sights.found.scores
+        free = np.ones(len(tracks), bool)
+        free[chosen[chosen >= 0]] = False
+        rows = np.flatnonzero(free & (tracks.missed > 0) & (tracks.ids > 0))
+        columns = np.flatnonzero((chosen < 0) & sights.single & (scores >= self.rules.high_score))
+        if not len(rows) or not len(columns):
+            return
+        seen = Portraits(
+            np.zeros(len(columns), np.int64),
+            sights.found.labels[columns],
+            sights.looks[columns],
+            sights.shapes.boxes[columns],
+            np.full(len(columns), self._now),
+        )
+        known = recognised(self._portraits(rows), seen, Plausible())
+        chosen[columns[known >= 0]] = rows[known[known >= 0]]
 
-    def _reads_masks(self, found: Instances) -> bool:
-        return self.rules.mask_share > 0 and found.has_masks
+    def _portraits(self, rows: np.ndarray) -> Portraits:
+        tracks = self._tracks
+        return Portraits(
+            tracks.ids[rows], tracks.labels[rows], tracks.looks[rows], self._motion.boxes[rows], tracks.seen[rows]
+        )
 
-    def _match(self, found: Instances, shapes: Shapes, single: np.ndarray) -> np.ndarray:
-        """The track of each detection, int [N], -1 for none."""
-        rules, chosen = self.rules, np.full(len(found), -1)
-        if not len(found) or not len(self._tracks):
-            return chosen
-        high = single & (found.scores >= rules.high_score)
-        low = ~high & (found.scores >= rules.low_score)
-        anywhere, in_sight = np.ones(len(self._tracks), bool), self._tracks.missed <= 1
-        stages = ((anywhere, high, rules.least_overlap), (in_sight, low, rules.least_overlap_low))
-        least = np.full((len(self._tracks), len(found)), np.inf)
-        for tracks, detections, enough in stages:
-            least[tracks[:, None] & detections] = enough
-        worth, free = self._worth(found, shapes, least), np.ones(len(self._tracks), bool)
-        for tracks, detections, _ in stages:
-            rows, columns = np.flatnonzero(tracks & free), np.flatnonzero(detections & (chosen < 0))
-            row, column = _assign(worth[rows][:, columns])
-            chosen[columns[column]] = rows[row]
-            free[rows[row]] = False
-        return chosen
-
-    def _worth(self, found: Instances, shapes: Shapes, least: np.ndarray) -> np.ndarray:
-        """How well each detection continues each track, 0 to 1, where that is at least ``least``, else 0: [T, N]."""
-        expected = Shapes.of(self._motion.boxes, self._tracks.masks)
-        near = near_overlap(expected.boxes, shapes.boxes, self._slack())
-        alike = likeness(found.class_names)[self._tracks.labels[:, None], found.labels]
-        worth = near * alike
-        if self._reads_masks(found):
-            shared = intersection(expected.boxes, shapes.boxes)
-            both = over_union(shared, area(expected.boxes)[:, None], area(shapes.boxes))
-            # The masks cannot share more than their boxes do, which settles most pairs without reading them.
-            most = over_union(shared, expected.areas[:, None], shapes.areas)
-            gain = np.divide(most, both, out=np.ones_like(both), where=both > 0)
-            worth = self._weighed(near, gain) * alike
-            pairs = np.nonzero((worth >= least) & (both > 0))
-            gain = mask_overlap(expected[pairs[0]], shapes[pairs[1]]) / both[pairs]
-            worth[pairs] = self._weighed(near[pairs], gain) * alike[pairs]
-        return np.where(worth >= least, worth, 0.0)
-
-    def _weighed(self, near: np.ndarray, gain: np.ndarray) -> np.ndarray:
-        """Overlaps of boxes, by how much better or worse (a factor) the masks overlap."""
-        share = self.rules.mask_share
-        return np.minimum(near * (1 - share + share * gain), 1)
-
-    def _take_in(self, found: Instances, shapes: Shapes, chosen: np.ndarray, elapsed: float) -> None:
+    def _take_in(self, sights: Sights, chosen: np.ndarray, elapsed: float) -> None:
         """Bring the tracks that were seen up to date."""
         tracks, seen = self._tracks, chosen >= 0
-        rows, scores = chosen[seen], found.scores[seen]
-        self._motion.correct(rows, shapes.boxes[seen], 1 + self.rules.doubt * (1 - scores))
+        rows, scores = chosen[seen], sights.found.scores[seen]
+        if not len(rows):
+            return
+        self._motion.correct(rows, sights.shapes.boxes[seen], 1 + self.rules.doubt * (1 - scores))
         tracks.missed[rows] = 0
         tracks.seen[rows] = self._now
         tracks.hits[rows] += 1
-        if len(rows):
-            tracks.masks[rows] = shapes.masks[seen]
-        tracks.votes[rows, found.labels[seen]] += scores
+        tracks.masks[rows] = sights.shapes.masks[seen]
+        tracks.looks[rows] = _remembered(tracks.looks[rows], sights.looks[seen])
+        tracks.votes[rows, sights.found.labels[seen]] += scores
         tracks.belief[rows] += self.belief.weight(elapsed) * self.belief.evidence(scores)
 
-    def _give_birth(self, found: Instances, shapes: Shapes, chosen: np.ndarray, single: np.ndarray) -> None:
+    def _give_birth(self, sights: Sights, chosen: np.ndarray) -> None:
         """Start tracks for confident detections that continue none; ``chosen`` is changed to name them."""
-        fresh = np.flatnonzero((chosen < 0) & single & (found.scores >= self.rules.high_score))
+        found, boxes = sights.found, sights.shapes.boxes
+        fresh = np.flatnonzero((chosen < 0) & sights.single & (found.scores >= self.rules.high_score))
         taken = np.flatnonzero(chosen >= 0)
         if len(fresh) and len(taken):
-            alike = likeness(found.class_names)[np.ix_(found.labels[fresh], found.labels[taken])]
-            doubled = box_overlap(shapes.boxes[fresh], shapes.boxes[taken]) * alike >= self.rules.double
+            similar = likeness(found.class_names)[np.ix_(found.labels[fresh], found.labels[taken])]
+            doubled = box_overlap(boxes[fresh], boxes[taken]) * similar >= self.rules.double
             fresh = fresh[~doubled.any(axis=1)]
         count = len(fresh)
         if not count:
@@ -252,11 +195,13 @@ class TwoStageTracker:
         votes = np.zeros((count, len(found.class_names)))
         votes[np.arange(count), found.labels[fresh]] = scores
         chosen[fresh] = len(self._tracks) + np.arange(count)
-        self._motion.add(shapes.boxes[fresh])
+        self._motion.add(boxes[fresh])
         self._tracks.add(
             Tracks(
-                masks=shapes.masks[fresh],
+                masks=sights.shapes.masks[fresh],
+                looks=sights.looks[fresh],
                 votes=votes,
+                born=np.full(count, self._now),
                 seen=np.full(count, self._now),
                 hits=np.ones(count, int),
                 missed=np.zeros(count, int),
@@ -271,8 +216,12 @@ class TwoStageTracker:
         """Give identities to the tracks for which there is enough evidence now; those, by number of the track."""
         tracks = self._tracks
         rows = np.flatnonzero((tracks.ids == 0) & (tracks.belief >= self.belief.enough))
-        tracks.ids[rows] = self._last_id + 1 + np.arange(len(rows))
-        self._last_id += len(rows)
+        if self.gallery is not None and len(rows):
+            # Whoever was there before another had gone is not that one.
+            tracks.ids[rows] = self.gallery.recall(replace(self._portraits(rows), seconds=tracks.born[rows]))
+        new = rows[tracks.ids[rows] == 0]
+        tracks.ids[new] = self._last_id + 1 + np.arange(len(new))
+        self._last_id += len(new)
         return dict(zip(tracks.numbers[rows].tolist(), tracks.ids[rows].tolist(), strict=True))
 
     def _bury(self, size: tuple[int, int]) -> None:
@@ -285,6 +234,8 @@ class TwoStageTracker:
 
     def _keep(self, alive: np.ndarray) -> None:
         if not alive.all():
+            if self.gallery is not None:
+                self.gallery.put(self._portraits(np.flatnonzero(~alive & (self._tracks.ids > 0))))
             self._motion.keep(alive)
             self._tracks.keep(alive)
 
@@ -292,14 +243,14 @@ class TwoStageTracker:
         self,
         instances: Instances,
         order: np.ndarray,
+        sights: Sights,
         chosen: np.ndarray,
-        single: np.ndarray,
         named: dict[int, int],
         camera: np.ndarray,
     ) -> Observation:
         """What was found and is on a track, or worth showing without one."""
         rows, worthy = np.full(len(instances), -1), np.zeros(len(instances), bool)
-        rows[order], worthy[order] = chosen, single
+        rows[order], worthy[order] = chosen, sights.single
         worthy &= instances.scores >= self.rules.high_score
         on_track = rows >= 0
         kept = on_track | worthy
@@ -320,10 +271,9 @@ def _canonical_order(instances: Instances) -> np.ndarray:
     return np.lexsort(keys)
 
 
-def _assign(worth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the pairs with the greatest sum, none that is worth nothing."""
-    if not worth.any():
-        return np.zeros(0, int), np.zeros(0, int)
-    rows, columns = linear_sum_assignment(worth, maximize=True)
-    paid = worth[rows, columns] > 0
-    return rows[paid], columns[paid]
+def _remembered(before: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """Looks [K, D] as known so far and as seen now, in one; unit vectors, or zeros where neither says anything."""
+    known, seen = (np.any(looks, axis=1, keepdims=True) for looks in (before, now))
+    mixture = np.where(known & seen, (1 - _LOOK_RATE) * before + _LOOK_RATE * now, before + now)
+    norms: np.ndarray = np.linalg.norm(mixture, axis=1, keepdims=True)
+    return np.asarray(mixture / np.maximum(norms, 1e-9), np.float32)
