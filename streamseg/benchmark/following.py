@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +30,8 @@ def measure_following(repeats: int = 120) -> list[dict[str, Any]]:
 
     Returns:
         Per part: ``part`` (``"tracker"``: an update without a picture; ``"camera, moving"`` and ``"camera, still"``;
-        ``"looks"``), ``size`` (width, height), ``instances`` in a frame, and ``ms``.
+        ``"looks"``; ``"all, camera moving"``: an update with a picture), ``size`` (width, height), ``instances`` in a
+        frame, and ``ms``.
     """
     with one_core():
         rows = [_row("tracker", SIZES[0], count, _tracker(count, repeats)) for count in COUNTS]
@@ -40,6 +41,8 @@ def measure_following(repeats: int = 120) -> list[dict[str, Any]]:
             for state in ("moving", "still")
         ]
         rows.append(_row("looks", SIZES[0], COUNTS[0], _looks(repeats)))
+        pictures = moving_pictures(*SIZES[0], moving=True)
+        rows.append(_row("all, camera moving", SIZES[0], COUNTS[0], _tracker(COUNTS[0], repeats, pictures)))
     return rows
 
 
@@ -57,9 +60,8 @@ def moving_objects(count: int, width: int, height: int, seed: int = 0) -> Iterat
     velocity = rng.normal(0, 0.05, (count, 2)) * sides
     while True:
         centre = centre + velocity
-        velocity = (
-            np.where((centre < 0) & (velocity < 0) | (centre > (width, height)) & (velocity > 0), -1, 1) * velocity
-        )
+        leaving = (centre < 0) & (velocity < 0) | (centre > (width, height)) & (velocity > 0)
+        velocity = np.where(leaving, -velocity, velocity)
         boxes = np.concatenate([centre - sides / 2, centre + sides / 2], axis=1)
         boxes = boxes + rng.normal(0, _STRAY, (count, 4)) * np.tile(sides, 2)
         seen = rng.random(count) >= _MISSED
@@ -91,13 +93,14 @@ def moving_pictures(width: int, height: int, moving: bool, count: int = 12) -> l
     return pictures
 
 
-def _tracker(count: int, repeats: int) -> float:
+def _tracker(count: int, repeats: int, pictures: Sequence[Planes] = ()) -> float:
     width, height = SIZES[0]
     tracker, detections = make_tracker(), moving_objects(count, width, height)
     frames = [next(detections) for _ in range(_WARM + repeats)]
 
     def update(index: int) -> object:
-        return tracker.update(frames[index], index / RATE, (height, width))
+        picture = pictures[index % len(pictures)] if pictures else None
+        return tracker.update(frames[index], index / RATE, (height, width), picture)
 
     return _median_ms(update, repeats)
 

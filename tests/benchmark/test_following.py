@@ -48,5 +48,6 @@ def test_every_part_is_timed_on_one_core():
         ("camera, moving", SIZES[1], 20),
         ("camera, still", SIZES[1], 20),
         ("looks", SIZES[0], 20),
+        ("all, camera moving", SIZES[0], 20),
     ]
     assert all(row["ms"] > 0 for row in rows)
