@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-_FULL = 0.1  # seconds that a detection must be apart from the one before to count in full
+_FULL = 0.07  # seconds that a detection must be apart from the one before to count in full
 
 
 @dataclass(slots=True, eq=False)

@@ -14,6 +14,8 @@ _SMALLEST = 40  # pixels of its shorter side, below which there is nothing to fo
 _SQUARES, _LEAST_CELL = 150, 16  # one point is followed in each of so many squares, of so many pixels at least
 _LEAST_EDGE = 5e-5  # smaller eigenvalue of the gradients around a point, of luma from 0 to 1
 _SHARE_OF_STRONG = 0.005  # the same in shares of the strongest tenth's
+_AGAIN = 5  # updates for which points are followed on, because choosing them costs more than following them
+_ENOUGH = 0.6  # share of the points that must be left for that
 _WINDOW, _LEVELS = (11, 11), 3
 _CRITERIA = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 12, 0.03)
 _BACK = 0.7  # small pixels within which a point that is followed back and forth must return
@@ -55,6 +57,7 @@ class CameraMotion:
         self._shape: tuple[int, ...] | None = None
         self._small = np.zeros((0, 0), np.uint8)
         self._points = np.zeros((0, 2), np.float32)
+        self._chosen, self._age = 0, 0  # how many points there were when they were chosen, and how many updates ago
         self._looks = 0  # in which the camera stood still
         self._since = np.eye(3)  # what it moved in them
         self._watch: _Watch | None = None
@@ -82,14 +85,18 @@ class CameraMotion:
             return np.eye(2, 3)
         factor = -(-max(shape) // LONGEST)
         small = _small_luma(picture, factor)
-        motion = np.eye(2, 3)
+        motion, kept = np.eye(2, 3), self._points[:0]
         if last == shape:
-            motion = self._compared(small, boxes / factor, factor)
+            motion, kept = self._compared(small, boxes / factor, factor)
             self._rest(motion, factor, shape)
         elif last is not None:
             motion = _rescaled(last, shape)
         self._shape, self._small = shape, small
-        self._points = _points(small, boxes / factor)
+        self._age += 1
+        if self._age >= _AGAIN or len(kept) < max(_FEWEST, _ENOUGH * self._chosen):
+            kept = _points(small, boxes / factor)
+            self._chosen, self._age = len(kept), 0
+        self._points = kept
         self._watch = _Watch(picture, small, factor) if self.still else None
         return motion
 
@@ -97,19 +104,23 @@ class CameraMotion:
         """Know nothing of pictures of another size."""
         self.still, self._looks, self._since, self._watch = False, 0, np.eye(3), None
 
-    def _compared(self, small: np.ndarray, boxes: np.ndarray, factor: int) -> np.ndarray:
-        """What the camera did between the last small copy and this one; sets ``cut``. Boxes in small pixels."""
+    def _compared(self, small: np.ndarray, boxes: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
+        """What the camera did between the last small copy and this one, and the points that can be followed on.
+
+        Sets ``cut``. Boxes and points are in small pixels.
+        """
         first, second = _followed(self._small, small, self._points)
         known, followed = len(self._points), len(first)
         outside = ~_inside(second, boxes)
+        kept = second[outside].astype(np.float32)
         first, second = (first[outside] + 0.5) * factor, (second[outside] + 0.5) * factor
         reach = float(np.hypot(*small.shape)) * factor
         motion, agreeing = _similarity(first, second, _STRAY * factor, _NARROW * reach)
         if agreeing < max(_FEWEST, _LEAST_AGREEING * len(first)):
             few = known >= 2 * _FEWEST and followed < _CUT_FOLLOWED * known
             self.cut = few and _differ(self._small, small)
-            return np.eye(2, 3)
-        return motion
+            return np.eye(2, 3), kept[:0]
+        return motion, kept
 
     def _rest(self, motion: np.ndarray, factor: int, shape: tuple[int, ...]) -> None:
         """Find out whether the camera stands still."""
