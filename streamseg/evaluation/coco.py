@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from pycocotools.coco import COCO
@@ -42,10 +42,14 @@ class Figures:
     Attributes:
         precision: By class name; ``"all"``, the mean over classes, comes first.
         curves: Precision at IoU 0.50 by class name, float64 [101], for recall 0, 0.01, …, 1; all NaN without truth.
+        scores: float64 [D], of the results that count: those in crowd regions are neither right nor wrong.
+        right: bool [D], whether they found an object, at IoU 0.50.
     """
 
     precision: dict[str, Precision]
     curves: dict[str, np.ndarray]
+    scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    right: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
 
 
 def average_precision(
@@ -89,7 +93,7 @@ def average_precision(
         mine = table[:, :, label]
         figures[name] = _precision(mine[:, :, None])
         curves[name] = np.where(mine[0, :, 0] > -1, mine[0, :, 0], np.nan)
-    return Figures(figures, curves)
+    return Figures(figures, curves, *_judged(evaluator))
 
 
 def _indexed(images: int, categories: int, annotations: list[Entry]) -> COCO:
@@ -102,6 +106,18 @@ def _indexed(images: int, categories: int, annotations: list[Entry]) -> COCO:
     }
     data.createIndex()
     return data
+
+
+def _judged(evaluator: COCOeval) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of the results that count, and which of them are right."""
+    every = evaluator.params.areaRng[0]
+    pictures = [one for one in evaluator.evalImgs if one is not None and one["aRng"] == every]
+    scores = np.array([score for one in pictures for score in one["dtScores"]])
+    # The first row is that of IoU 0.50.
+    right, left_out = (
+        np.array([value for one in pictures for value in one[key][0]], bool) for key in ("dtMatches", "dtIgnore")
+    )
+    return scores[~left_out], right[~left_out]
 
 
 def _precision(table: np.ndarray) -> Precision:

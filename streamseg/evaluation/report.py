@@ -11,6 +11,7 @@ import numpy as np
 from streamseg.errors import UserError
 from streamseg.evaluation.coco import Figures, Precision, average_precision
 from streamseg.evaluation.confusion import Confusion, ConfusionTable
+from streamseg.evaluation.neutral import neutral_score
 from streamseg.evaluation.semantic import SemanticFigures, SemanticScore, paint_results, paint_truth
 from streamseg.evaluation.truth import Entry, Id, picture_truth
 from streamseg.instances import Instances
@@ -54,6 +55,8 @@ class DataReport:
         confusion: Which class objects, or for regions pixels, were taken for.
         semantic: Intersection over union and accuracy of pixels; objects are painted into class maps.
         worst: The pictures with most mistakes, worst first; those without any are not among them.
+        neutral_score: Score of detections of which half are right, by box; see
+            :func:`streamseg.evaluation.neutral.neutral_score`.
         median_ms: Median milliseconds of the model for one picture, everything from array to instances.
         p95_ms: The 95th percentile.
         results: Everything found, in COCO's results format; regions have neither ``bbox`` nor ``score``.
@@ -69,6 +72,7 @@ class DataReport:
     confusion: ConfusionTable
     semantic: SemanticFigures
     worst: tuple[WorstPicture, ...]
+    neutral_score: float | None
     median_ms: float
     p95_ms: float
     results: list[Entry]
@@ -119,6 +123,7 @@ def evaluate_data(
         confusion=(tally.confusion if objects else tally.semantic).table(),
         semantic=tally.semantic.figures(),
         worst=tally.worst(),
+        neutral_score=neutral_score(boxes.scores, boxes.right),
         median_ms=1000 * float(np.median(seconds)),
         p95_ms=1000 * float(np.percentile(seconds, 95)),
         results=tally.results,

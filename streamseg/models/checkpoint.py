@@ -38,6 +38,18 @@ class Checkpoint:
         names = self.metadata.get("class_names")
         return None if names is None else tuple(names)
 
+    @property
+    def neutral_score(self) -> float | None:
+        """What the file says of the score of detections of which half are right; None where it says nothing.
+
+        Raises:
+            UserError: It is no number above 0.5 and below 1.
+        """
+        score = self.metadata.get("neutral_score")
+        if score is not None and not (isinstance(score, float) and 0.5 < score < 1):
+            raise UserError(f"{self.path}: its neutral_score is {score!r}; it must be a number above 0.5 and below 1")
+        return score
+
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Reads a ``.safetensors`` file or a ``.pth``/``.pt`` file of plain tensors; nothing in it is executed.
@@ -121,3 +133,17 @@ def write_checkpoint(
         file.flush()
         os.fsync(file.fileno())  # before it takes the place of an older one
     temporary.replace(path)
+
+
+def amend_checkpoint(path: Path, metadata: Mapping[str, Any]) -> None:
+    """Adds to what a ``.safetensors`` file says of itself; its weights stay as they are, to the last bit.
+
+    Args:
+        path: The file, replaced whole or not at all.
+        metadata: JSON values by name.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    checkpoint = read_checkpoint(path)
+    write_checkpoint(path, checkpoint.tensors, {**checkpoint.metadata, **metadata}, half=False)

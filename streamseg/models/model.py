@@ -128,6 +128,7 @@ class Model:
         reason: Why this model was chosen, for the user.
         pasting: Whose rule turns its masks into pixels, see :class:`streamseg.instances.Instances`.
         input_size: Shorter and longest longer side of what the network sees, pixels.
+        neutral_score: Score, above 0.5 and below 1, of detections of which half are right; None where it is not known.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Model:
     reason: str
     pasting: Pasting = "torchvision"
     input_size: tuple[int, int] = (800, 1333)
+    neutral_score: float | None = None
 
     @property
     def kind(self) -> Kind:

@@ -119,7 +119,8 @@ def _load_street(name: str, checkpoint: Checkpoint | None, class_names: Sequence
     network = StreetMaskRCNN(config, len(names))
     load_into(network, checkpoint, optional=("semantic.",))
     detector = MaskRCNNDetector(network, checkpoint.metadata.get("ranges")).eval()
-    return Model(name, detector, names, origin, reason, input_size=(config.short_side, config.long_side))
+    size, neutral_score = (config.short_side, config.long_side), checkpoint.neutral_score
+    return Model(name, detector, names, origin, reason, input_size=size, neutral_score=neutral_score)
 
 
 def _load_mask_rcnn(name: str, checkpoint: Checkpoint | None, class_names: Sequence[str] | None, reason: str) -> Model:
@@ -135,7 +136,8 @@ def _load_mask_rcnn(name: str, checkpoint: Checkpoint | None, class_names: Seque
     checkpoint = torchvision_zoo.modernised(checkpoint)
     torchvision_zoo.match_norms(network, checkpoint)
     load_into(network, checkpoint)
-    return Model(name, MaskRCNNDetector(network).eval(), names, origin, reason)
+    detector = MaskRCNNDetector(network).eval()
+    return Model(name, detector, names, origin, reason, neutral_score=checkpoint.neutral_score)
 
 
 def _load_semantic(name: str, checkpoint: Checkpoint | None, class_names: Sequence[str] | None, reason: str) -> Model:

@@ -8,7 +8,9 @@ from pathlib import Path
 from streamseg.evaluation.page import Curve, write_page
 from streamseg.evaluation.report import RANKING_THRESHOLD, DataReport, evaluate_data
 from streamseg.models import load_model
+from streamseg.models.checkpoint import amend_checkpoint
 from streamseg.segmenter import Segmenter
+from streamseg.sinks.staging import cannot_write
 from streamseg.training.coco import CocoData
 from streamseg.training.journal import LOG, VALIDATION, read_rows
 from streamseg.training.loop import BEST
@@ -18,6 +20,8 @@ PAGE = "page.html"
 
 class Validator:
     """Measures checkpoints on one data set, exactly as ``streamseg evaluate`` does.
+
+    Which of a checkpoint's scores is neutral is written into it, for the tracker.
 
     Args:
         data: The truth.
@@ -40,10 +44,15 @@ class Validator:
         """The figures of a checkpoint: ``mask_ap`` and others over all classes, then mask AP by class.
 
         Raises:
-            UserError: A picture cannot be read.
+            UserError: A picture cannot be read, or the checkpoint cannot be written.
         """
         segmenter = Segmenter(load_model(weights=weights), self._device, score_threshold=RANKING_THRESHOLD)
         report = evaluate_data(segmenter, self.data, self._report)
+        if report.neutral_score is not None:
+            try:
+                amend_checkpoint(weights, {"neutral_score": round(report.neutral_score, 3)})
+            except OSError as error:
+                raise cannot_write(weights, error, "a checkpoint before it stays whole; ") from error
         mask, box = report.mask["all"], report.box["all"]
         if self.best is None or mask.ap > self.best.mask["all"].ap:
             self.best, self.best_step = report, step

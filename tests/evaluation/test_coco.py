@@ -105,6 +105,26 @@ def test_without_results_or_truth():
     assert math.isnan(nothing.precision["b"].ap) and np.isnan(nothing.curves["b"]).all()
 
 
+def test_what_is_right_is_told_result_by_result():
+    rng = np.random.default_rng(0)
+    there, crowd = [20, 20, 40, 60], [200, 100, 150, 150]
+    results = [
+        drawn(rng, 0, 3, there, score=0.9),
+        drawn(rng, 0, 3, [22, 20, 40, 60], score=0.8),  # found twice
+        drawn(rng, 0, 7, there, score=0.7),  # of another class
+        drawn(rng, 1, 3, there, score=0.6),  # in another picture
+        drawn(rng, 0, 3, [20, 50, 40, 60], score=0.5),  # IoU 1/3
+        drawn(rng, 0, 7, [220, 150, 50, 50], score=0.4),  # in a crowd
+        drawn(rng, 0, 3, [220, 150, 50, 50], score=0.3),  # in one of another class
+    ]
+    truth = [drawn(rng, 0, 3, there, iscrowd=0, area=2400), drawn(rng, 0, 7, crowd, iscrowd=1, area=22500)]
+    figures = average_precision(range(2), CLASSES, truth, results, "bbox")
+    told = dict(zip(figures.scores.tolist(), figures.right.tolist(), strict=True))
+    assert told == {0.9: True, 0.8: False, 0.7: False, 0.6: False, 0.5: False, 0.3: False}
+    nothing = average_precision(range(2), CLASSES, truth, [], "bbox")
+    assert (nothing.scores.shape, nothing.right.shape) == ((0,), (0,))
+
+
 def test_ids_may_be_texts_and_zero():
     truth, results = random_set(0)
     figures = [average_precision(range(12), CLASSES, truth, results, "segm")]

@@ -35,6 +35,16 @@ def test_average_precision(scene, model, answer, ap50, ap):
         assert {name: kind[name].ap for name in ap} == pytest.approx(ap, abs=1e-6)
 
 
+def test_the_neutral_score_is_that_of_boxes_outside_of_crowds(scene, model):
+    answers = []
+    for number in range(60):
+        scene.picture(TRUTH, crowds=[("a", (60, 62, 90, 80))])
+        right = [("a", A, 0.8), ("b", B, 0.8)] if number % 2 else []
+        answers.append([*right, ("b", (5, 50, 25, 70), 0.8), ("a", (62, 63, 88, 78), 0.99)])
+    assert evaluate_data(model(answers), scene.data()).neutral_score == pytest.approx(0.8, abs=1e-3)
+    assert evaluate_data(model(answers[:1] * 60), scene.data()).neutral_score is None
+
+
 def test_progress_is_told(scene, model):
     told = []
     scene.picture(TRUTH), scene.picture()

@@ -7,7 +7,7 @@ import torch
 
 from streamseg.errors import UserError
 from streamseg.models import load_model
-from streamseg.models.checkpoint import read_checkpoint, write_checkpoint
+from streamseg.models.checkpoint import amend_checkpoint, read_checkpoint, write_checkpoint
 from streamseg.models.fitting import CLASS_TENSOR
 from streamseg.models.street import StreetConfig, StreetMaskRCNN
 
@@ -87,6 +87,28 @@ def test_what_does_not_fit_is_named(tmp_path, change, message):
 def test_what_only_training_uses_may_be_missing(tmp_path):
     path = write_street(tmp_path / "my.safetensors", change=drop("semantic.weight"))
     assert load_model(weights=path).class_names == ("cat", "dog")
+
+
+def test_what_is_told_later_changes_no_weight(tmp_path):
+    path = write_street(tmp_path / "my.safetensors")
+    assert load_model(weights=path).neutral_score is None
+    before = read_checkpoint(path)
+    amend_checkpoint(path, {"neutral_score": 0.7})
+    after = read_checkpoint(path)
+    assert after.metadata == {**before.metadata, "neutral_score": 0.7}
+    assert after.tensors.keys() == before.tensors.keys()
+    for name, tensor in after.tensors.items():
+        assert tensor.dtype == before.tensors[name].dtype and torch.equal(tensor, before.tensors[name])
+    assert load_model(weights=path, class_names=["lorry", "tram"]).neutral_score == 0.7
+    assert [file.name for file in tmp_path.iterdir()] == ["my.safetensors"]
+
+
+@pytest.mark.parametrize("value", [0.5, 1.0, 90, "high", True, [0.7], float("nan")])
+def test_a_neutral_score_that_cannot_be(tmp_path, value):
+    path = write_street(tmp_path / "my.safetensors")
+    amend_checkpoint(path, {"neutral_score": value})
+    with pytest.raises(UserError, match=r"my.safetensors: its neutral_score is .* above 0.5 and below 1$"):
+        load_model(weights=path)
 
 
 class Evil:

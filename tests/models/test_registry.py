@@ -76,7 +76,7 @@ def test_first_edition_has_its_norms_without_epsilon(tmp_path):
 def test_own_checkpoints_are_recognised(tmp_path, name):
     torch.save({"model": zoo.build(name, 3).state_dict(), "class_names": ["a", "b", "c"]}, tmp_path / "own.pth")
     model = load_model(weights=tmp_path / "own.pth")
-    assert (model.name, model.class_names) == (name, ("a", "b", "c"))
+    assert (model.name, model.class_names, model.neutral_score) == (name, ("a", "b", "c"), None)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -98,6 +98,7 @@ def test_a_gpu_that_is_offline_gets_the_embedded_model(offline):
 def test_the_embedded_model():
     model = load_model(device="cpu")
     assert (model.name, model.class_names) == ("street", ("person", "vehicle", "cycle"))
+    assert model.neutral_score == pytest.approx(0.92, abs=0.01)  # as it was measured, see configs/street.md
 
 
 @pytest.mark.parametrize(
