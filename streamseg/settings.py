@@ -155,6 +155,14 @@ class Settings:
         low=0,
         high=60,
     )
+    track_neutral_score: float | None = setting(
+        None,
+        "Tracking",
+        "Score of detections of which half are right; surer ones speak for a track; auto: the model's own, else 0.9.",
+        low=0.51,
+        high=0.99,
+        unset="auto",
+    )
     track_masks: bool = setting(True, "Tracking", "Compare the masks of objects, not their boxes alone.")
     track_camera: bool = setting(True, "Tracking", "Find the camera's own motion in the picture.")
     track_appearance: bool = setting(True, "Tracking", "Compare the colours of objects.")

@@ -26,6 +26,8 @@ WRONG = [
     ("precision", "int4", "precision 'int4': must be one of auto, fp32, bf16, fp16, int8"),
     ("device", "gpu", "device 'gpu': must be one of auto, cpu, cuda, cuda:N, mps"),
     ("device", "cuda:", "device 'cuda:': must be one of auto, cpu, cuda, cuda:N, mps"),
+    ("track_neutral_score", 0.5, "track_neutral_score 0.5: must be auto, or 0.51 to 0.99"),
+    ("track_neutral_score", 1, "track_neutral_score 1: must be auto, or 0.51 to 0.99"),
     ("output", "", "output: must not be empty"),
     ("output", 3, "output 3: must be text"),
     ("source", [""], "source: must not be empty"),
@@ -55,6 +57,7 @@ def test_a_wrong_value_is_refused_with_its_name_and_range(name, value, message):
         ("batch_size", np.int64(3), 3),
         ("max_frames", "all", None),
         ("show", "auto", None),
+        ("track_neutral_score", "auto", None),
         ("score_threshold", 1, 1.0),
         ("device", "cuda:1", "cuda:1"),
     ],
@@ -136,10 +139,12 @@ def test_the_table_has_every_setting_once():
 def test_defaults_agree_with_the_rooms_they_go_to():
     from streamseg.overlay.painter import Painter
     from streamseg.tracking import TRACKERS
+    from streamseg.tracking.belief import Belief
     from streamseg.tracking.two_stage import Rules
 
     settings, painter, rules = Settings(), Painter(), Rules()
     assert (settings.mask_opacity, settings.outlines) == (painter.mask_opacity, painter.show_outlines)
     assert (settings.boxes, settings.labels) == (painter.show_boxes, painter.show_labels)
     assert (settings.track_lost_seconds, settings.score_threshold) == (rules.lost_seconds, rules.high_score)
+    assert f"else {Belief().neutral_score:g}." in SETTINGS["track_neutral_score"].rule.meaning
     assert set(SETTINGS["tracker"].rule.choices) == set(TRACKERS)

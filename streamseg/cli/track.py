@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 SETTINGS = (
     *("records", "records_format", "tracks", "crf", "preset", "overwrite"),
-    *("tracker", "track_lost_seconds", "track_masks", "track_camera", "track_appearance", "track_delay"),
+    *("tracker", "track_lost_seconds", "track_neutral_score", "track_masks", "track_camera", "track_appearance"),
+    "track_delay",
     *("mask_opacity", "outlines", "boxes", "labels", "trails"),
     *("codec", "config", "quiet"),
 )

@@ -111,7 +111,7 @@ class Plan:
         settings = self.settings
         return Parts(
             paint=_painter(settings, segmenter).paint,
-            trackers=[tracker_of(settings) for _ in self.sources],
+            trackers=[tracker_of(settings, neutral_score=segmenter.model.neutral_score) for _ in self.sources],
             outlets=self._outputs.make(),
             batch_size=settings.batch_size or segmenter.batch_size,
         )
@@ -136,18 +136,22 @@ class Plan:
         )
 
 
-def tracker_of(settings: Settings, own_scores: bool = False) -> Tracker:
+def tracker_of(settings: Settings, own_scores: bool = False, neutral_score: float | None = None) -> Tracker:
     """A new tracker as the settings ask for it.
 
     Args:
         settings: Their group ``Tracking``, and ``score_threshold``.
         own_scores: Leave it to the tracker which scores are enough.
+        neutral_score: What the model says of its own, for settings that say nothing; None to leave it to the tracker.
     """
+    if settings.track_neutral_score is not None:
+        neutral_score = settings.track_neutral_score
     return make_tracker(
         settings.tracker,
         lost_seconds=settings.track_lost_seconds,
         high_score=None if own_scores else settings.score_threshold,
         low_score=None if own_scores else settings.score_threshold * LOW_SHARE,
+        neutral_score=neutral_score,
         masks=settings.track_masks,
         camera=settings.track_camera,
         appearance=settings.track_appearance,

@@ -89,6 +89,7 @@ def make_tracker(
     lost_seconds: float | None = None,
     high_score: float | None = None,
     low_score: float | None = None,
+    neutral_score: float | None = None,
     masks: bool = True,
     camera: bool = True,
     appearance: bool = True,
@@ -101,6 +102,7 @@ def make_tracker(
         high_score: Least score, 0 to 1, of a detection that may start a track or be shown without one; None for the
             tracker's own.
         low_score: Least score, 0 to 1, of a detection that may continue a track; None for the tracker's own.
+        neutral_score: Score, above 0.5 and below 1, of detections of which half are right; None for the tracker's own.
         masks: Compare masks, not boxes alone.
         camera: Find the camera's motion in the pictures.
         appearance: Compare colours.
@@ -112,6 +114,7 @@ def make_tracker(
         return NoTracker()
     if name == "two_stage":
         from streamseg.tracking.association import Rules
+        from streamseg.tracking.belief import Belief
         from streamseg.tracking.camera import CameraMotion
         from streamseg.tracking.gallery import Gallery
         from streamseg.tracking.two_stage import TwoStageTracker
@@ -121,6 +124,9 @@ def make_tracker(
         if not masks:
             rules = replace(rules, mask_share=0.0)
         return TwoStageTracker(
-            rules, camera=CameraMotion() if camera else None, gallery=Gallery() if appearance else None
+            rules,
+            belief=Belief() if neutral_score is None else Belief(neutral_score),
+            camera=CameraMotion() if camera else None,
+            gallery=Gallery() if appearance else None,
         )
     raise UserError(f"unknown tracker {name!r}; choose one of {', '.join(TRACKERS)}")

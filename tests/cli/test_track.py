@@ -206,6 +206,16 @@ def test_scores_are_the_trackers_own_business_unless_asked_for(here, capsys, fla
     assert bool(Path("res.txt").read_text()) == any_
 
 
+@pytest.mark.parametrize(
+    ("flags", "believed"),
+    [("", {"1"}), ("--track-neutral-score auto", {"1"}), ("--track-neutral-score 0.6", {"1", "14"})],
+)
+def test_what_is_believed_depends_on_the_neutral_score(here, capsys, flags, believed):
+    Path("walk/det.txt").write_text("\n".join(walkers((0.99, 0.8))))
+    run(f"--detections walk/det.txt --output res.txt {flags}", capsys)
+    assert set(ids_by_class(Path("res.txt").read_text())) == believed
+
+
 MISTAKES = {
     "": "the following arguments are required: --detections",
     "--detections none.txt --output a.txt": "none.txt: there is no such file",
@@ -229,6 +239,7 @@ MISTAKES = {
     "--detections walk/det.txt --output a.txt --records-format mots": "walk/det.txt: has no masks for MOTS rows",
     "--detections walk/det.txt --output a.txt --stride 2": "unknown flag --stride; did you mean --size?",
     "--detections walk/det.txt --output a.txt --score-threshold 2": "--score-threshold 2.0: must be 0 to 1",
+    "--detections walk/det.txt --output a.txt --track-neutral-score 0.5": "0.5: must be auto, or 0.51 to 0.99",
     "--detections two --output a.txt": "--output a.txt: 2 sequences need a folder; add a slash",
     "--detections two --output a/ --tracks a.csv": "--tracks a.csv: 2 sequences need a folder",
     "--detections two --output a/ --video clip.mp4": "--video belongs to one file of detections; two has 2",
