@@ -85,8 +85,9 @@ def _followed(tracker: Tracker, delay: float, inbox: Channel[Segmented], stage: 
             continue
         frame = ticket.frame
         if hindsight is None:
-            most = max(1, _MOST_BYTES // (_bytes(frame) * (1 + len(ticket.after))))
-            hindsight = Hindsight(tracker, delay, most=most)
+            hindsight = Hindsight(tracker, delay)
+        most = max(1, _MOST_BYTES // (_bytes(frame) * (1 + len(ticket.after))))
+        hindsight.most = min(hindsight.most, most)  # pictures of a folder differ in size
         with stage.work():
             done = hindsight.update(ticket, found, frame.seconds, (frame.height, frame.width), frame.pixels)
         yield from done

@@ -25,18 +25,16 @@ _HIDDEN = 0.3  # share of a mask inside another from which it is taken to lie be
 
 
 @dataclass(slots=True, eq=False)
-class _Entry(Generic[Key]):
-    """A frame that waits.
+class _Entry:
+    """A frame that waits, or one that has left and is still of use.
 
     Attributes:
-        key: What the caller calls it.
-        seconds: When it is shown.
+        seconds: When it is shown; never before those that came before it.
         seen: What the tracker made of it.
         size: Height and width of the frame, pixels.
         places: float64 [N, 4], centres and logarithms of widths and heights of the detections.
     """
 
-    key: Key
     seconds: float
     seen: Observation
     size: tuple[int, int]
@@ -56,17 +54,19 @@ class Hindsight(Generic[Key]):
         tracker: Follows the objects.
         delay: How long a result waits for later ones, seconds of the source's time; 0 for not at all.
         steady: Standard deviation of the weights of neighbouring boxes in time, seconds.
-        most: Most frames that wait, whatever the delay.
+        most: Most frames that wait, whatever the delay; may be changed at any time.
     """
 
     def __init__(self, tracker: Tracker, delay: float, steady: float = 0.1, most: int = 10_000) -> None:
         self._tracker = tracker
         self._delay = delay
         self._steady = steady
-        self._most = most
-        self._waiting: deque[_Entry[Key]] = deque()
-        self._past: deque[_Entry[Key]] = deque()  # emitted, but near enough to steady those that wait
-        self._last: dict[int, tuple[_Entry[Key], int]] = {}  # where each track was last seen in a frame that has left
+        self.most = most
+        self._now = -np.inf
+        self._waiting: deque[_Entry] = deque()
+        self._keys: deque[Key] = deque()  # of those that wait, not of those that have left: they may be heavy
+        self._past: deque[_Entry] = deque()  # emitted, but near enough to steady those that wait
+        self._last: dict[int, tuple[_Entry, int]] = {}  # where each track was last seen in a frame that has left
 
     def update(
         self, key: Key, instances: Instances, seconds: float, size: tuple[int, int], picture: Picture | None = None
@@ -76,19 +76,22 @@ class Hindsight(Generic[Key]):
         Args:
             key: What to call it.
             instances: What was detected in it.
-            seconds: When it is shown; frames come in order.
+            seconds: When it is shown; frames come in order. Time that runs back by more than the delay is that of
+                another clock, which begins anew.
             size: Height and width of the frame, pixels.
             picture: The frame's pixels, if there are any.
 
         Returns:
             The frames that are done, in order, with what ``Tracker.update`` would have returned had it known.
         """
+        done = self._start_anew() if seconds < self._now - self._delay else []
         seen = self._tracker.observe(instances, seconds, size, picture)
-        self._waiting.append(_Entry(key, seconds, seen, size, coordinates_of(seen.instances.boxes)))
+        self._now = max(seconds, self._now)
+        self._keys.append(key)
+        self._waiting.append(_Entry(self._now, seen, size, coordinates_of(seen.instances.boxes)))
         if seen.named:
             self._tell(seen)
-        done = []
-        while self._waiting and self._is_due(seconds):
+        while self._waiting and self._is_due():
             done.append(self._leave())
         return done
 
@@ -96,9 +99,16 @@ class Hindsight(Generic[Key]):
         """The frames that still wait; there are no more to come."""
         return [self._leave() for _ in range(len(self._waiting))]
 
-    def _is_due(self, now: float) -> bool:
-        waited = now - self._waiting[0].seconds
-        return waited >= self._delay - 1e-6 or len(self._waiting) > self._most
+    def _start_anew(self) -> list[tuple[Key, Instances]]:
+        done = self.finish()
+        self._now = -np.inf
+        self._past.clear()
+        self._last.clear()
+        return done
+
+    def _is_due(self) -> bool:
+        waited = self._now - self._waiting[0].seconds
+        return waited >= self._delay - 1e-6 or len(self._waiting) > self.most
 
     def _tell(self, news: Observation) -> None:
         """Give tracks their identities, and the labels that go with them, in all frames that wait."""
@@ -127,12 +137,12 @@ class Hindsight(Generic[Key]):
         for row, (track, identity) in enumerate(zip(seen.tracks.tolist(), seen.instances.ids.tolist(), strict=True)):
             if identity > 0:
                 self._last[track] = (entry, row)
-        return entry.key, together([found, *filled])
+        return self._keys.popleft(), together([found, *filled])
 
-    def _reaches(self, first: _Entry[Key], second: _Entry[Key]) -> bool:
+    def _reaches(self, first: _Entry, second: _Entry) -> bool:
         return second.seconds - first.seconds <= self._delay + 1e-6
 
-    def _filled(self, entry: _Entry[Key]) -> list[Instances]:
+    def _filled(self, entry: _Entry) -> list[Instances]:
         """Those who were seen shortly before and after a frame, but not in it."""
         filled = []
         for track in sorted(self._last.keys() - set(entry.seen.tracks.tolist())):
@@ -148,7 +158,7 @@ class Hindsight(Generic[Key]):
                     break
         return filled
 
-    def _steadied(self, entry: _Entry[Key]) -> np.ndarray:
+    def _steadied(self, entry: _Entry) -> np.ndarray:
         """Boxes of the detections on tracks as their neighbours in time have them too, float32 [N, 4]."""
         boxes = entry.seen.instances.boxes.copy()
         rows = np.flatnonzero(entry.seen.tracks > 0)
@@ -167,7 +177,7 @@ class Hindsight(Generic[Key]):
         boxes[rows] = np.where(free, steadied, boxes[rows])
         return boxes
 
-    def _neighbours(self, entry: _Entry[Key]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _neighbours(self, entry: _Entry) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Sightings near a frame in time: seconds from it [K], tracks [K], places [K, 4] as its camera has them."""
         near = _NEAR * self._steady + 1e-6
         sightings = [(0.0, entry.seen.tracks, entry.places)]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from streamseg.tracking.camera import CameraMotion
 
 
+_ANOTHER_CLOCK = 1.0  # seconds by which time runs back where recordings are joined; less is disorder
 _LOOK_RATE = 0.15  # share of what is seen now in what a track is known to look like
 
 
@@ -73,6 +74,9 @@ class TwoStageTracker:
         self, instances: Instances, seconds: float, size: tuple[int, int], picture: Picture | None = None
     ) -> Observation:
         """The same with all that the tracker knows (see ``streamseg.tracking.Tracker.observe``)."""
+        if seconds < self._now - _ANOTHER_CLOCK:
+            self._keep(np.zeros(len(self._tracks), bool))
+            self._now = -np.inf
         elapsed = seconds - self._now
         self._now, self._pace = max(seconds, self._now), elapsed
         order = _canonical_order(instances)
