@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from streamseg.instances import Instances
 from streamseg.tracking import make_tracker
-from streamseg.tracking.between import between
+from streamseg.tracking.between import between, mixed, onward, together
 from streamseg.tracking.two_stage import TwoStageTracker
 
 SIZE = (480, 640)
@@ -54,10 +54,9 @@ def test_boxes_go_on_as_they_went(ahead, speed, growth):
 
 
 def test_what_is_carried_is_what_was_last_shown():
-    tracker = TwoStageTracker()
-    tracker.update(objects([walk(0)]), 0.0, SIZE)
-    shown = tracker.update(objects([walk(0.1), [300, 300, 360, 400]], scores=[0.4, 0.7]), 0.1, SIZE)
-    carried = tracker.carry(0.1, SIZE)
+    tracker = followed(frames=5)
+    shown = tracker.update(objects([walk(0.5), [300, 300, 360, 400]], scores=[0.4, 0.7]), 0.5, SIZE)
+    carried = tracker.carry(0.5, SIZE)
     assert shown.ids.tolist() == [1, 0]
     for name in ("ids", "scores", "labels", "masks"):
         assert np.array_equal(getattr(carried, name), getattr(shown, name))
@@ -91,7 +90,7 @@ def test_boxes_stay_in_the_frame_and_those_that_leave_it_go():
     assert len(tracker.carry(2.4, SIZE)) == 0
 
 
-@pytest.mark.parametrize(("pace", "ahead", "there"), [(0.1, 1.4, 1), (0.1, 1.6, 0), (2.0, 3.9, 1), (2.0, 4.1, 0)])
+@pytest.mark.parametrize(("pace", "ahead", "there"), [(0.1, 0.9, 1), (0.1, 1.1, 0), (2.0, 3.9, 1), (2.0, 4.1, 0)])
 def test_nothing_is_carried_for_ever(pace, ahead, there):
     tracker = followed(frames=3, rate=1 / pace, speed=0.0)
     assert len(tracker.carry(2 * pace + ahead, SIZE)) == there
@@ -134,3 +133,42 @@ def test_an_object_that_is_gone_afterwards_is_carried_half_of_the_way(share, the
 def test_empty_ends(before, after):
     middle = between(before, after, 0.3, before)
     assert middle.ids.tolist() == before.ids.tolist()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.75, 1.0])
+def test_what_cannot_be_mixed_is_that_of_the_nearer_end(share):
+    one, other = (
+        objects([[0, 0, 10, 10]], [4], 0.5),
+        replace(objects([[8, 0, 18, 10]], [4], 0.9), labels=np.ones(1, int)),
+    )
+    middle = mixed(one, other, share)
+    assert (middle.ids.tolist(), middle.labels.tolist()) == ([4], [int(share >= 0.5)])
+    assert middle.boxes[0] == pytest.approx([8 * share, 0, 10 + 8 * share, 10])
+    assert middle.scores == pytest.approx([0.5 + 0.4 * share])
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.5, 3.0])
+def test_after_the_last_look_things_go_on_as_they_did(ratio):
+    later = onward(BEFORE, AFTER, ratio, SIZE)
+    assert later.ids.tolist() == [7, 9, 3]
+    went = AFTER.boxes[[0, 2]] - BEFORE.boxes[[1, 0]]
+    assert later.boxes[[0, 2]] == pytest.approx(AFTER.boxes[[0, 2]] + ratio * went, abs=1e-4)
+    assert later.boxes[1].tolist() == AFTER.boxes[1].tolist(), "nobody knows where the new one goes"
+    for name in ("scores", "labels", "masks"):
+        assert np.array_equal(getattr(later, name), getattr(AFTER, name))
+
+
+def test_what_goes_on_out_of_the_frame_is_gone():
+    before, last = (
+        objects([[500, 100, 560, 200], [10, 10, 30, 30]], [1, 0]),
+        objects([[570, 100, 630, 200], [40, 10, 60, 30]], [1, 0]),
+    )
+    assert onward(before, last, 0.5, SIZE).boxes.tolist() == [[605, 100, 640, 200], [40, 10, 60, 30]]
+    assert onward(before, last, 1.0, SIZE).ids.tolist() == [0]
+    assert len(onward(before, last[[]], 1.0, SIZE)) == len(onward(before[[]], last[[0]], 1.0, SIZE)) - 1 == 0
+
+
+def test_parts_are_put_together_in_order():
+    assert together([BEFORE, AFTER[[]], AFTER[[1, 0]]]).ids.tolist() == [3, 7, 0, 9, 7]
+    assert together([BEFORE[[]], AFTER]) is AFTER
+    assert len(together([BEFORE[[]], AFTER[[]]])) == 0

@@ -143,15 +143,28 @@ def test_areas_are_those_of_the_masks() -> None:
 
 
 def test_tracks_are_lines_of_all_their_arrays() -> None:
-    tracks, none = Tracks.none(), np.zeros(2, int)
+    tracks, zeros = Tracks.none(), np.zeros(2)
     assert len(tracks) == len(tracks.labels) == 0
-    born = Tracks(np.ones((2, 7, 7), bool), np.array([[0, 0.5], [0.9, 0.8]]), np.zeros(2), none, none, np.array([5, 6]))
+    born = Tracks(
+        masks=np.ones((2, 7, 7), bool),
+        looks=np.ones((2, 3), np.float32),
+        votes=np.array([[0, 0.5], [0.9, 0.8]]),
+        born=zeros,
+        seen=zeros,
+        hits=zeros.astype(int),
+        missed=zeros.astype(int),
+        belief=np.array([3.0, -1.0]),
+        numbers=np.array([8, 9]),
+        ids=np.array([5, 6]),
+    )
     tracks.add(born)
     tracks.add(born)
     tracks.keep(np.array([True, False, False, True]))
     assert tracks.ids.tolist() == [5, 6]
+    assert tracks.numbers.tolist() == [8, 9]
+    assert tracks.belief.tolist() == [3, -1]
     assert tracks.labels.tolist() == [1, 0]
-    assert tracks.masks.shape == (2, 7, 7)
+    assert (tracks.masks.shape, tracks.looks.shape) == ((2, 7, 7), (2, 3))
 
 
 def test_likeness_orders_confusions() -> None:
