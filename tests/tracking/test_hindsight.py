@@ -129,6 +129,22 @@ def test_gaps_are_filled_within_the_delay(missed: range, delay: float, filled: b
             assert result.boxes[0] == pytest.approx(walker(number / RATE), abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("times", "share"), [((1, 1, 1), 0), ((1, 1, 1.1), 0), ((1, 1.1, 1.1), 1), ((1, 0.9, 1.1), 0), ((1, 1.05, 1.02), 1)]
+)
+@pytest.mark.parametrize("pasting", ["aligned", "box"])
+def test_gaps_are_filled_where_time_stands_still_or_runs_back(
+    times: tuple[float, ...], share: float, pasting: Pasting
+) -> None:
+    """Never beyond what was seen before and after."""
+    stream = [(n / 10, seen([[100, 200, 140, 280]], pasting=pasting)) for n in range(8)]
+    boxes = ([[100, 200, 140, 280]], [], [[104, 200, 144, 280]])
+    stream += [(time, seen(box, pasting=pasting)) for time, box in zip(times, boxes, strict=True)]
+    filled = told(stream)[9][1]
+    assert filled.ids.tolist() == [1]
+    assert filled.boxes[0] == pytest.approx([100 + 4 * share, 200, 140 + 4 * share, 280], abs=0.01)
+
+
 def test_nothing_is_put_before_the_first_sighting_or_after_the_last_one() -> None:
     stream = walking(40, [*range(10), *range(25, 40)])
     assert [len(result) for _, result in told(stream)] == [0] * 10 + [1] * 15 + [0] * 15

@@ -150,15 +150,16 @@ def test_at_a_very_low_frame_rate_an_object_gets_one_chance() -> None:
     assert identities([(step * 4.0, look(0, (PARKED,))) for step in range(5)]) == [[0], [1], [1], [1], [1]]
 
 
-def test_those_who_leave_the_frame_are_forgotten() -> None:
+@pytest.mark.parametrize(("left", "identity"), [(648, 2), (630, 1)])
+def test_those_who_have_left_the_frame_are_forgotten(left: float, identity: int) -> None:
+    """Somebody walks out; whoever is seen where that one would be is somebody else, unless it is still in sight."""
     tracker = TwoStageTracker()
-    leaving = (600, 240, 40, 110, 300, 0, 0.0, 0)
-    for step in range(12):
-        time = step / 30
-        tracker.update(look(time, (leaving,) if box_at(leaving, time)[0] < 635 else ()), time, SIZE)
-    for step in range(12, 24):
-        ids = tracker.update(look(0, (leaving,)), step / 30, SIZE).ids.tolist()
-    assert ids == [2]
+    for step in range(20):
+        corner = left - 5 * (20 - step)
+        tracker.update(seen([[corner, 100, corner + 40, 200]] if step < 16 else []), step / 20, SIZE)
+    for step in range(20, 24):
+        ids = tracker.update(seen([[632, 100, 672, 200]]), step / 20, SIZE).ids.tolist()
+    assert ids == [identity]
 
 
 def test_people_who_cross_keep_their_identities() -> None:
