@@ -148,7 +148,7 @@ class Settings:
         "two_stage", "Tracking", "How objects are followed; none: they have no identity.", choices=("two_stage", "none")
     )
     track_lost_seconds: float = setting(
-        1.5,
+        1.0,
         "Tracking",
         "How long an object that is out of sight keeps its identity.",
         unit="seconds",
