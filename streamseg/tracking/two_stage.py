@@ -179,7 +179,8 @@ class TwoStageTracker:
         tracks.seen[rows] = self._now
         tracks.hits[rows] += 1
         tracks.masks[rows] = sights.shapes.masks[seen]
-        tracks.looks[rows] = _remembered(tracks.looks[rows], sights.looks[seen])
+        if self.gallery is not None:
+            tracks.looks[rows] = _remembered(tracks.looks[rows], sights.looks[seen])
         tracks.votes[rows, sights.found.labels[seen]] += scores
         tracks.belief[rows] += self.belief.weight(elapsed) * self.belief.evidence(scores)
 
