@@ -128,3 +128,12 @@ def _above_zero(path: Path, section: dict[str, str], key: str, or_zero: bool = F
         what = "a whole number" if key in _WHOLE else "a number"
         raise UserError(f"{path}: {key} {text!r} is not {what} above 0")
     return value
+
+
+def is_number(word: str) -> bool:
+    """Whether a word of a row can be read as a number; a heading cannot."""
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

@@ -10,7 +10,7 @@ from streamseg.detections.found import FARTHEST, MOST_FRAMES, boxes_only, check_
 from streamseg.errors import UserError
 from streamseg.evaluation.clip import lines_of
 from streamseg.instances import Instances
-from streamseg.motchallenge import UNKNOWN, class_name
+from streamseg.motchallenge import UNKNOWN, class_name, is_number
 
 _FORMAT = "a row is frame,id,left,top,width,height[,score[,class,…]]"
 
@@ -64,7 +64,7 @@ def _row(line: str, where: str, most: int) -> tuple[float, ...]:
     try:
         values = [float(word) for word in words]
     except ValueError:
-        wrong = next(word.strip() for word in words if not _is_number(word))
+        wrong = next(word.strip() for word in words if not is_number(word))
         raise UserError(f"{where}: {wrong[:20]!r} is no number; {_FORMAT}") from None
     if len(values) < 6:
         raise UserError(f"{where}: {len(values)} columns; {_FORMAT}")
@@ -78,14 +78,6 @@ def _row(line: str, where: str, most: int) -> tuple[float, ...]:
         raise UserError(f"{where}: width {width:g} or height {height:g} is negative; {_FORMAT}")
     score = check_score(values[6], where) if len(values) > 6 else 1.0
     return (frame - 1, *box, score, _class(values, where))
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def _class(values: list[float], where: str) -> int:

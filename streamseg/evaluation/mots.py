@@ -6,7 +6,7 @@ from pathlib import Path
 
 from streamseg.errors import UserError
 from streamseg.evaluation.clip import LARGEST_ID, Clip, Mask, check_mask, lines_of
-from streamseg.motchallenge import MOTS_CLASSES, sequence_info
+from streamseg.motchallenge import MOTS_CLASSES, is_number, sequence_info
 
 REGION = 10
 _ROW = "a MOTS row is: frame id class height width run-lengths"
@@ -15,7 +15,7 @@ _ROW = "a MOTS row is: frame id class height width run-lengths"
 def is_mots_row(line: str) -> bool:
     """Whether a line is rather one of MOTS than one of MOTChallenge, which has numbers only."""
     words = line.split()
-    return "," not in line and len(words) == 6 and not _is_number(words[5])
+    return "," not in line and len(words) == 6 and not is_number(words[5])
 
 
 def read_mots(path: Path) -> Clip:
@@ -60,11 +60,3 @@ def _row(line: str, where: str) -> tuple[int, int, int, Mask]:
     if min(number, identity, kind) < 0 or min(height, width) < 1 or identity >= LARGEST_ID:
         raise UserError(f"{where}: one of {' '.join(words[:5])} is too small or too large; {_ROW}")
     return number, identity, kind, check_mask({"size": [height, width], "counts": words[5]}, where)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
