@@ -18,7 +18,7 @@ from streamseg.tracking import Tracker
 from streamseg.tracking.between import between, onward
 from streamseg.tracking.hindsight import Hindsight
 
-_MOST_BYTES = 96 << 20  # of frames that wait to be bettered, per source
+_MOST_BYTES = 24 << 20  # of frames that wait to be bettered, per source; what they leave in the heap comes on top
 
 
 class Follower:
