@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from streamseg.benchmark.perturbed import perturbed
-from streamseg.evaluation.clip import Clip, Objects
+from streamseg.evaluation.clip import Clip
 from streamseg.evaluation.scores import TrackScores, combined
 from streamseg.evaluation.tracking import By, evaluate_tracks
 from streamseg.instances import Instances
@@ -83,13 +83,12 @@ def together(rows: Sequence[Identities]) -> list[Identities]:
 
 
 def _true_clip(frames: Sequence[SceneFrame]) -> Clip:
-    clip: dict[int, dict[str, Objects]] = {}
+    clip = Clip(Path("truth"), {number: {} for number in range(len(frames))}, None)
     for number, frame in enumerate(frames):
-        groups = clip.setdefault(number, {})
         for one in frame.objects:
             mask = encode(one.mask, *frame.image.shape[:2])
-            groups.setdefault(one.label, Objects()).add(one.id, list(one.box), mask=mask)
-    return Clip(Path("truth"), clip, None)
+            clip.group(number, one.label).add(one.id, list(one.box), mask=mask)
+    return clip
 
 
 def _followed(frames: Sequence[SceneFrame], detections: Sequence[Instances], settings: Settings) -> Clip:
@@ -98,15 +97,15 @@ def _followed(frames: Sequence[SceneFrame], detections: Sequence[Instances], set
     results = []
     for number, (frame, found) in enumerate(zip(frames, detections, strict=True)):
         results += hindsight.update(number, found, frame.seconds, frame.image.shape[:2], frame.image)
-    clip: dict[int, dict[str, Objects]] = {}
+    clip = Clip(Path("result"), {number: {} for number in range(len(frames))}, None)
     for number, shown in [*results, *hindsight.finish()]:
-        groups, shown = clip.setdefault(number, {}), shown[shown.ids > 0]
+        shown = shown[shown.ids > 0]
         masks = shown.to_rle(*frames[number].image.shape[:2])
         for identity, label, box, mask in zip(
             shown.ids.tolist(), shown.names, shown.boxes.tolist(), masks, strict=True
         ):
-            groups.setdefault(label, Objects()).add(identity, box, mask=mask)
-    return Clip(Path("result"), clip, None)
+            clip.group(number, label).add(identity, box, mask=mask)
+    return clip
 
 
 def _found(frames: Sequence[SceneFrame], segmenter: Segmenter) -> Iterator[Instances]:

@@ -52,10 +52,13 @@ def onward(before: Instances, last: Instances, ratio: float, size: tuple[int, in
     first = before.boxes[places[np.searchsorted(before.ids[places], last.ids[both])]]
     boxes = last.boxes.copy()
     boxes[both] += (boxes[both] - first) * np.float32(ratio)
-    boxes[:, 0::2] = boxes[:, 0::2].clip(0, size[1])
-    boxes[:, 1::2] = boxes[:, 1::2].clip(0, size[0])
-    inside = (boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1)
-    return replace(last, boxes=boxes)[inside]
+    return placed(last, boxes, size)
+
+
+def placed(instances: Instances, boxes: np.ndarray, size: tuple[int, int]) -> Instances:
+    """Objects at other boxes (float32 [N, 4]), clipped to a frame of ``size``; without those outside of it."""
+    clipped = boxes.clip(0, np.array(size[::-1] * 2, np.float32))
+    return replace(instances, boxes=clipped)[(clipped[:, 2:] - clipped[:, :2] >= 1).all(axis=1)]
 
 
 def mixed(first: Instances, last: Instances, share: float) -> Instances:

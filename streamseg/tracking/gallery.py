@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from streamseg.tracking.appearance import alike
+from streamseg.tracking.motion import boxes_of, coordinates_of, moved, sizes_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,8 +78,9 @@ def recognised(known: Portraits, seen: Portraits, rules: Plausible) -> np.ndarra
     found = np.full(len(seen), -1)
     if not len(known) or not len(seen):
         return found
-    sizes, others = _sizes(known.boxes)[:, None], _sizes(seen.boxes)
-    away = np.linalg.norm(_centres(known.boxes)[:, None] - _centres(seen.boxes), axis=2) / np.sqrt(sizes * others)
+    place, there = coordinates_of(known.boxes), coordinates_of(seen.boxes)
+    sizes, others = sizes_of(place)[:, None], sizes_of(there)
+    away = np.linalg.norm(place[:, None, :2] - there[:, :2], axis=2) / np.sqrt(sizes * others)
     gone = np.maximum(seen.seconds - known.seconds[:, None], 0)
     likeness = alike(known.looks, seen.looks)
     possible = (
@@ -118,13 +120,7 @@ class Gallery:
         """Take everything to where the camera's motion (float64 [2, 3], pixels) has put it."""
         if self._known is None or not len(self._known):
             return
-        boxes = self._known.boxes
-        zoom = np.sqrt(abs(np.linalg.det(transform[:, :2])))
-        centres, halves = (
-            _centres(boxes) @ transform[:, :2].T + transform[:, 2],
-            (boxes[:, 2:] - boxes[:, :2]) / 2 * zoom,
-        )
-        boxes[:] = np.concatenate([centres - halves, centres + halves], axis=1)
+        self._known.boxes[:] = boxes_of(moved(coordinates_of(self._known.boxes), transform))
 
     def recall(self, seen: Portraits) -> np.ndarray:
         """The identities of those that come back; they are no longer remembered then.
@@ -143,14 +139,6 @@ class Gallery:
         ids[rows >= 0] = self._known.ids[rows[rows >= 0]]
         self._known = self._known[~np.isin(self._known.ids, ids)]
         return ids
-
-
-def _centres(boxes: np.ndarray) -> np.ndarray:
-    return (boxes[:, :2] + boxes[:, 2:]) / 2
-
-
-def _sizes(boxes: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1.0))
 
 
 def _next_best(worth: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

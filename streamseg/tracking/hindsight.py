@@ -13,7 +13,7 @@ from streamseg.instances import Instances
 from streamseg.planes import Picture
 from streamseg.tracking import Tracker
 from streamseg.tracking.between import mixed, together
-from streamseg.tracking.motion import boxes_of, coordinates_of
+from streamseg.tracking.motion import boxes_of, coordinates_of, moved
 from streamseg.tracking.observation import Observation
 from streamseg.tracking.overlap import Shapes, covered
 
@@ -186,13 +186,13 @@ class Hindsight(Generic[Key]):
             motion = motion @ np.vstack([after.seen.camera, [0, 0, 1]])
             if entry.seconds - one.seconds > near:
                 break
-            sightings.append((one.seconds - entry.seconds, one.seen.tracks, _seen_from(one.places, motion)))
+            sightings.append((one.seconds - entry.seconds, one.seen.tracks, moved(one.places, motion[:2])))
         motion = np.eye(3)
         for one in self._waiting:
             motion = motion @ np.linalg.inv(np.vstack([one.seen.camera, [0, 0, 1]]))
             if one.seconds - entry.seconds > near:
                 break
-            sightings.append((one.seconds - entry.seconds, one.seen.tracks, _seen_from(one.places, motion)))
+            sightings.append((one.seconds - entry.seconds, one.seen.tracks, moved(one.places, motion[:2])))
         times = np.concatenate([np.full(len(tracks), time) for time, tracks, _ in sightings])
         return (times, *(np.concatenate([sighting[i] for sighting in sightings]) for i in (1, 2)))  # type: ignore[return-value]
 
@@ -206,9 +206,3 @@ def _visible(filled: list[Instances], found: Instances) -> list[Instances]:
     rivals[len(found) :, : len(found)] = True
     hidden = covered(Shapes.of(both.boxes, both.masks > 0.5), rivals, _HIDDEN)[len(found) :]
     return [one for one, lost in zip(filled, hidden.tolist(), strict=True) if not lost]
-
-
-def _seen_from(places: np.ndarray, motion: np.ndarray) -> np.ndarray:
-    """Places [N, 4] after a motion of the camera, [3, 3], a similarity."""
-    centres = places[:, :2] @ motion[:2, :2].T + motion[:2, 2]
-    return np.concatenate([centres, places[:, 2:] + 0.5 * np.log(abs(np.linalg.det(motion[:2, :2])))], axis=1)

@@ -56,12 +56,12 @@ class Motion:
     def spread(self) -> np.ndarray:
         """Standard deviation of the expected centre, in sizes of the object: float64 [N]."""
         across, down = self._cov[0, :, :2].T
-        return np.sqrt((across + down) / 2) / _sizes(self._mean[0])
+        return np.sqrt((across + down) / 2) / sizes_of(self._mean[0])
 
     def _scaled(self, values: np.ndarray, centre: float, extent: float) -> np.ndarray:
         """Squares of two standard deviations, the first in sizes of ``values`` [N, 4], for each filter: [N, 4]."""
         squares = np.full(values.shape, extent**2)
-        squares[:, :2] = ((centre * _sizes(values)) ** 2)[:, None]
+        squares[:, :2] = ((centre * sizes_of(values)) ** 2)[:, None]
         return squares
 
     def predict(self, seconds: float) -> None:
@@ -87,12 +87,10 @@ class Motion:
         Args:
             transform: float64 [2, 3], from places before to places now, pixels; a similarity, or nearly one.
         """
-        linear, shift = transform[:, :2], transform[:, 2]
-        zoom = np.sqrt(abs(np.linalg.det(linear)))
-        self._mean[0, :, :2] = self._mean[0, :, :2] @ linear.T + shift
+        linear = transform[:, :2]
+        self._mean[0] = moved(self._mean[0], transform)
         self._mean[1, :, :2] = self._mean[1, :, :2] @ linear.T
-        self._mean[0, :, 2:] += np.log(zoom)
-        self._cov[:, :, :2] *= zoom**2
+        self._cov[:, :, :2] *= abs(np.linalg.det(linear))
 
     def carried(self, rows: np.ndarray, boxes: np.ndarray, seconds: float) -> np.ndarray:
         """Where things that are at ``boxes`` now and move like tracks will be; changes nothing.
@@ -143,8 +141,15 @@ class Motion:
         self._mean, self._cov = self._mean[:, rows], self._cov[:, rows]
 
 
-def _sizes(values: np.ndarray) -> np.ndarray:
-    """The root of the area, pixels, of filters' values [N, 4]: float64 [N]."""
+def moved(values: np.ndarray, transform: np.ndarray) -> np.ndarray:
+    """What ``coordinates_of`` gave, [N, 4], after a similarity: float64 [2, 3], from places before to places now."""
+    linear, shift = transform[:, :2], transform[:, 2]
+    centres = values[:, :2] @ linear.T + shift
+    return np.concatenate([centres, values[:, 2:] + 0.5 * np.log(abs(np.linalg.det(linear)))], axis=1)
+
+
+def sizes_of(values: np.ndarray) -> np.ndarray:
+    """The root of the area, pixels, of what ``coordinates_of`` gave, [N, 4]: float64 [N]."""
     return np.exp((values[:, 2] + values[:, 3]) / 2)
 
 

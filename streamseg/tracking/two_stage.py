@@ -12,6 +12,7 @@ from streamseg.planes import Picture
 from streamseg.tracking.appearance import LENGTH, describe
 from streamseg.tracking.association import Rules, Sights, assign, match, slack_of
 from streamseg.tracking.belief import Belief
+from streamseg.tracking.between import placed
 from streamseg.tracking.drift import common_motion
 from streamseg.tracking.gallery import Gallery, Plausible, Portraits, recognised
 from streamseg.tracking.likeness import likeness
@@ -100,14 +101,11 @@ class TwoStageTracker:
     def carry(self, seconds: float, size: tuple[int, int]) -> Instances:
         """What the last update returned, moved on (see ``streamseg.tracking.Tracker.carry``)."""
         elapsed, moving = max(0.0, seconds - self._now), self._rows >= 0
+        if elapsed > max(self.rules.lost_seconds, 2 * self._pace):
+            return self._shown[:0]
         boxes = self._shown.boxes.copy()
         boxes[moving] = self._motion.carried(self._rows[moving], boxes[moving], elapsed)
-        boxes[:, 0::2] = boxes[:, 0::2].clip(0, size[1])
-        boxes[:, 1::2] = boxes[:, 1::2].clip(0, size[0])
-        inside = (boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1)
-        if elapsed > max(self.rules.lost_seconds, 2 * self._pace):
-            inside[:] = False
-        return replace(self._shown, boxes=boxes)[inside]
+        return placed(self._shown, boxes, size)
 
     def _follow_camera(self, picture: Picture | None, boxes: np.ndarray) -> np.ndarray:
         """Move the tracks with the camera, forget them where it shows something else; how it moved."""
