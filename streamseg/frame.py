@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from streamseg.planes import Picture, as_rgb
+from streamseg.planes import Colours, Picture, as_rgb
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +71,8 @@ class StreamInfo:
         duration: Seconds; None where not known.
         path: The local media file, from which a sink may copy audio; None for anything else.
         sample_aspect_ratio: Width of a pixel over its height, as displayed.
+        colours: What the pixels' numbers mean in the file; None for RGB.
+        bit_rate: Bits per second of the picture, as far as is known; None where not.
         files: The image files, one for each ``pts``, from which a sink may take names; empty for anything else.
     """
 
@@ -84,4 +86,6 @@ class StreamInfo:
     duration: float | None = None
     path: Path | None = None
     sample_aspect_ratio: Fraction = Fraction(1)
+    colours: Colours | None = None
+    bit_rate: int | None = None
     files: tuple[Path, ...] = ()

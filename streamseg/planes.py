@@ -14,6 +14,27 @@ BT709, BT601 = 1, 5
 _WEIGHTS = {1: (0.2126, 0.0722), 4: (0.30, 0.11), 5: (0.299, 0.114), 7: (0.212, 0.087), 9: (0.2627, 0.0593)}
 
 
+# ITU-T H.273 matrix coefficients -> swscale's own numbers. BT.470BG and SMPTE 170M are both BT.601.
+MATRICES = {1: BT709, 4: 4, 5: BT601, 6: BT601, 7: 7, 9: 9, 10: 9}
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """What the numbers of a video's pixels mean, coded as ITU-T H.273 does.
+
+    Attributes:
+        matrix: MatrixCoefficients, one of ``MATRICES``.
+        primaries: ColourPrimaries.
+        transfer: TransferCharacteristics.
+        full_range: Whether luma runs from 0 to 255 rather than from 16 to 235.
+    """
+
+    matrix: int = 1
+    primaries: int = 1
+    transfer: int = 1
+    full_range: bool = False
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Planes:
     """A picture in YCbCr 4:2:0 with 8 bits: half the bytes of RGB, and what decoders give and encoders take.

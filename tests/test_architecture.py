@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "streamseg"
-GROUND = {"cores", "errors", "frame", "planes", "instances", "regions", "result", "masks", "motchallenge"}
+GROUND = {"cores", "errors", "frame", "planes", "instances", "regions", "result", "masks", "motchallenge", "media"}
 ROOMS = {"sources", "models", "tracking", "overlay", "sinks", "scenes"}
 WINGS = {"training", "evaluation", "benchmark", "detections"}
 ABOVE = {

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from streamseg.frame import Frame, StreamInfo
-from streamseg.sources.pixels import Orientation, to_picture
+from streamseg.planes import Colours
+from streamseg.sources.pixels import Orientation, colours, to_picture
 
 import av  # isort: skip  # after cv2, which pixels imports first
 from av.stream import Disposition
@@ -24,17 +25,6 @@ _WITHOUT_PTS = ("avi",)
 
 # One packet is one frame here (unless it is interlaced), so that packets that silently gave none can be counted.
 _FRAME_PER_PACKET = ("h264", "hevc", "mjpeg")
-
-# Formats that are only a list of other files or streams; whoever wrote one would choose what we open.
-_POINTING = frozenset(
-    ["hls", "applehttp", "concat", "dash", "sdp", "rtsp", "rtp", "sap", "imf", "image2", "tty", "webm_dash_manifest"]
-)
-
-
-def formats(network: bool) -> str:
-    """FFmpeg's ``format_whitelist``: all formats but those that point elsewhere; from a network HLS and RTSP too."""
-    needed = {"hls", "applehttp", "dash", "rtsp", "rtp", "sdp"} if network else set()
-    return ",".join(sorted(av.formats_available - (_POINTING - needed)))
 
 
 def video_stream(container: Any) -> Any | None:
@@ -71,6 +61,7 @@ class Decoder:
         self._decoding_times: deque[int] | None = deque() if container.format.name in _WITHOUT_PTS else None
         self._frames = self._decode()
         self.orientation = Orientation()
+        self.colours: Colours | None = None
         self.first = next(self._frames, None)
 
     def __iter__(self) -> Iterator[Frame]:
@@ -101,6 +92,8 @@ class Decoder:
             duration=duration,
             path=path,
             sample_aspect_ratio=1 / aspect if self.orientation.transposed else aspect,
+            colours=self.colours,
+            bit_rate=None if live else _bit_rate(stream, container),
         )
 
     def _decode(self) -> Iterator[Frame]:
@@ -137,6 +130,8 @@ class Decoder:
         self._next_pts = pts + (duration or self._usual_duration())
         self.last_good = float(pts * self._time_base)
         self.orientation = Orientation.of(frame)
+        if index == 0:
+            self.colours = colours(frame)
         picture = to_picture(frame, self._reformatter, self.orientation)
         return Frame(picture, index, pts, self._time_base, self._name, duration)
 
@@ -183,3 +178,14 @@ class Decoder:
         if when is not None and packet.stream.type in ("video", "audio"):
             end = float((when + (packet.duration or 0)) * packet.time_base)
             self.packet_end = end if self.packet_end is None else max(end, self.packet_end)
+
+
+def _bit_rate(stream: Any, container: Any) -> int | None:
+    """Bits per second of a recorded stream: as stated, else what the file has beside its sound."""
+    if stream.bit_rate:
+        return int(stream.bit_rate)
+    if not container.duration or not container.size or container.size < 0:
+        return None
+    whole = 8 * container.size * av.time_base / container.duration
+    rest = whole - sum(sound.bit_rate or 0 for sound in container.streams.audio)
+    return int(rest) if rest > 0.1 * whole else int(whole)

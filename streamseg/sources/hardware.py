@@ -38,22 +38,11 @@ def accelerator(codec: str) -> HWAccel | None:
     return None
 
 
-def open_media(url: str, accelerate: HWAccel | None, **how: Any) -> Any:
-    """``av.open``, without the GPU where that refuses a further decoder.
-
-    Raises:
-        av.error.FFmpegError: As ``av.open`` does.
-    """
-    try:
-        container = av.open(url, hwaccel=accelerate, **how)
-    except (av.error.ExternalError, av.error.UnknownError, av.error.MemoryError):
-        if accelerate is None:
-            raise
-        return av.open(url, **how)
+def feed_sparingly(container: Any) -> None:
+    """Give the decoders on the GPU of an open container no more threads than the circuits have room for."""
     for stream in container.streams.video:
         if stream.codec_context is not None and stream.codec_context.is_hwaccel:
             stream.codec_context.thread_count = FEEDERS
-    return container
 
 
 @lru_cache(maxsize=1)

@@ -12,9 +12,10 @@ from typing import Any
 
 from streamseg.errors import UserError
 from streamseg.frame import Frame
-from streamseg.sources.decoding import Decoder, formats, video_stream
+from streamseg.media import formats, open_media
+from streamseg.sources.decoding import Decoder, video_stream
 from streamseg.sources.detach import detached
-from streamseg.sources.hardware import accelerator, open_media
+from streamseg.sources.hardware import accelerator, feed_sparingly
 
 import av  # isort: skip  # after cv2, which decoding imports first
 
@@ -85,9 +86,8 @@ class NetworkSource:
         if scheme in ("rtsp", "rtsps"):
             options |= {"rtsp_transport": "tcp"}
         try:
-            container = open_media(
-                self._url, self._accelerate, options=options, timeout=self._timeouts, metadata_errors="replace"
-            )
+            container = open_media(self._url, self._accelerate, options=options, timeout=self._timeouts)
+            feed_sparingly(container)
         except (av.error.FFmpegError, ValueError, OSError) as error:
             # Only the bare reason, and no cause: FFmpeg's own message and traceback carry the URL with the password.
             reason = getattr(error, "strerror", None) or "not a stream that FFmpeg can read"

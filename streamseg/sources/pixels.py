@@ -11,16 +11,36 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from streamseg.planes import BT601, BT709, FULL_CHROMA_ACCURATE_BILINEAR, Picture, Planes
+from streamseg.planes import BT709, FULL_CHROMA_ACCURATE_BILINEAR, MATRICES, Colours, Picture, Planes
 
-# ITU-T H.273 matrix coefficients (AVColorSpace) -> swscale's own numbers. BT.470BG and SMPTE 170M are both BT.601.
-MATRICES = {1: BT709, 4: 4, 5: BT601, 6: BT601, 7: 7, 9: 9, 10: 9}
 LIMITED, FULL = 1, 2
+_UNSPECIFIED = 2
+
+# Of video that does not say, by its matrix: primaries and transfer (ITU-T H.273) that usually go with it.
+_USUAL = {1: (1, 1), 4: (4, 6), 5: (5, 6), 6: (6, 6), 7: (7, 7), 9: (9, 14), 10: (9, 14)}
+
+
+def colours(frame: av.VideoFrame) -> Colours | None:
+    """What the numbers of a decoded frame mean: as tagged, else as players take it; None for RGB.
+
+    Untagged video is BT.709 from 1280 columns or 577 rows on, else BT.601.
+    """
+    if frame.format.is_rgb or frame.format.name.startswith("pal"):
+        return None
+    matrix = int(frame.colorspace)
+    if matrix not in MATRICES:
+        matrix = 1 if frame.width >= 1280 or frame.height > 576 else 6
+    tagged = int(frame.color_primaries), int(frame.color_trc)
+    primaries, transfer = (
+        usual if tag in (0, _UNSPECIFIED) else tag for tag, usual in zip(tagged, _USUAL[matrix], strict=True)
+    )
+    return Colours(matrix, primaries, transfer, has_full_range(frame))
 
 
 def matrix(frame: av.VideoFrame) -> int:
-    """The YCbCr matrix: as tagged; untagged is BT.709 from 1280 columns or 577 rows on, else BT.601, as players do."""
-    return MATRICES.get(int(frame.colorspace)) or (BT709 if frame.width >= 1280 or frame.height > 576 else BT601)
+    """The YCbCr matrix of a frame as swscale numbers it; BT.709 for RGB."""
+    meant = colours(frame)
+    return MATRICES[meant.matrix] if meant is not None else BT709
 
 
 def has_full_range(frame: av.VideoFrame) -> bool:
@@ -73,13 +93,13 @@ def to_rgb(frame: av.VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
     Returns:
         uint8 [H, W, 3] RGB, C-contiguous, as stored (not rotated). High dynamic range is not tone-mapped.
     """
-    colours = matrix(frame)
+    number = matrix(frame)
     full = has_full_range(frame)
     converted = reformatter.reformat(
         frame,
         format="rgb24",
-        src_colorspace=colours,
-        dst_colorspace=colours,
+        src_colorspace=number,
+        dst_colorspace=number,
         src_color_range=FULL if full else LIMITED,
         dst_color_range=FULL,
         interpolation=FULL_CHROMA_ACCURATE_BILINEAR,

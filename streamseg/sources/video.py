@@ -7,12 +7,13 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from streamseg.errors import UserError
 from streamseg.frame import Frame
-from streamseg.sources.decoding import Decoder, formats, video_stream
-from streamseg.sources.hardware import accelerator, open_media
+from streamseg.media import open_media
+from streamseg.sources.decoding import Decoder, video_stream
+from streamseg.sources.hardware import accelerator, feed_sparingly
 
 import av  # isort: skip  # after cv2, which decoding imports first
 
@@ -42,8 +43,13 @@ class VideoSource:
         self.notes: list[str] = []
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        _check_readable(spec, path)
-        self._container = _open(spec, path, accelerator(codec))
+        accelerate = accelerator(codec)
+        self._file = _open(spec, path)
+        try:
+            self._container = _open_container(spec, self._file, accelerate)
+        except BaseException:
+            self._file.close()
+            raise
         try:
             stream = _stream_of(spec, self._container)
             self._decoder = Decoder(self._container, stream, path.name, self.losses)
@@ -51,7 +57,7 @@ class VideoSource:
                 raise UserError(f"{spec}: not one frame of this video can be decoded; check the file in a player")
             self.info = self._decoder.info(path=path)
         except BaseException:
-            self._container.close()
+            self.close()
             raise
 
     def __iter__(self) -> Iterator[Frame]:
@@ -75,6 +81,7 @@ class VideoSource:
         self._closed.set()
         with self._lock:
             self._container.close()
+            self._file.close()
 
     def _note_cut(self, count: int) -> None:
         """Note where the file ends before it should, after ``count`` frames."""
@@ -90,31 +97,42 @@ class VideoSource:
             self.notes.append(f"cut off in the middle: the last good frame is at {decoder.last_good or 0:.2f} s{of}")
 
 
-def _check_readable(spec: str, path: Path) -> None:
-    if not path.exists():
-        hint = "; a link to nowhere" if path.is_symlink() else ""
-        raise UserError(f"{spec}: there is no such file{hint}; check the path")
-    if not path.is_file():
-        raise UserError(f"{spec}: not a file that can be read twice; save the video to a file first")
+def _open(spec: str, path: Path) -> BinaryIO:
+    """The file, open.
+
+    Raises:
+        UserError: There is none, or it cannot be read.
+    """
     try:
-        with path.open("rb") as file:
+        if not path.exists():
+            hint = "; a link to nowhere" if path.is_symlink() else ""
+            raise UserError(f"{spec}: there is no such file{hint}; check the path")
+        if not path.is_file():
+            raise UserError(f"{spec}: not a file that can be read twice; save the video to a file first")
+        file = path.open("rb", buffering=0)
+        try:
             if not file.read(1):
                 raise UserError(f"{spec}: the file is empty; copy or record it again")
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
     except OSError as error:
         raise UserError(f"{spec}: cannot be read ({error.strerror}); check its permissions") from None
+    return file
 
 
-def _open(spec: str, path: Path, accelerate: Any) -> Any:
-    # "file:" keeps FFmpeg from reading a protocol into the name, and the whitelist from opening anything else.
-    options = {"protocol_whitelist": "file", "format_whitelist": formats(network=False)}
+def _open_container(spec: str, file: BinaryIO, accelerate: Any) -> Any:
     try:
-        return open_media(f"file:{path}", accelerate, options=options, metadata_errors="replace")
-    except (av.error.FFmpegError, ValueError) as error:
-        if _lacks_index(path):
+        container = open_media(file, accelerate)
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        if _lacks_index(file):
             advice = "the recording was never finished; repair it with a tool such as untrunc or record it again"
             raise UserError(f"{spec}: the file has no index (moov), so {advice}") from None
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"{spec}: not a video that FFmpeg can read ({reason}); check the file in a player") from None
+    feed_sparingly(container)
+    return container
 
 
 def _stream_of(spec: str, container: Any) -> Any:
@@ -127,23 +145,22 @@ def _stream_of(spec: str, container: Any) -> Any:
     return stream
 
 
-def _lacks_index(path: Path) -> bool:
+def _lacks_index(file: BinaryIO) -> bool:
     """Whether this is an MP4 or QuickTime file without the box that says where its frames are."""
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        kind = b""
-        at = 0
-        while at + 8 <= size:
-            file.seek(at)
-            header = file.read(16)
-            length, kind = int.from_bytes(header[:4], "big"), header[4:8]
-            if kind not in _BOXES and at == 0:
-                return False
-            if kind == b"moov":
-                return False
-            if length == 1:
-                length = int.from_bytes(header[8:16], "big")
-            if length < 8:
-                break
-            at += length
+    size = os.fstat(file.fileno()).st_size
+    kind = b""
+    at = 0
+    while at + 8 <= size:
+        file.seek(at)
+        header = file.read(16)
+        length, kind = int.from_bytes(header[:4], "big"), header[4:8]
+        if kind not in _BOXES and at == 0:
+            return False
+        if kind == b"moov":
+            return False
+        if length == 1:
+            length = int.from_bytes(header[8:16], "big")
+        if length < 8:
+            break
+        at += length
     return kind != b""
