@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from streamseg.planes import Picture, Planes
+from streamseg.tracking.similarity import FEWEST, similarity
 
 LONGEST = 480
 """Pixels of the longer side of the small copy that is looked at, at most."""
@@ -20,9 +21,8 @@ _WINDOW, _LEVELS = (11, 11), 3
 _CRITERIA = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 12, 0.03)
 _BACK = 0.7  # small pixels within which a point that is followed back and forth must return
 _STRAY = 1.0  # small pixels beyond which a point counts for little
-_FEWEST, _LEAST_AGREEING = 8, 0.3  # points that must agree, and their share of those that could be followed
+_LEAST_AGREEING = 0.3  # share of the points followed on which a motion must be agreed
 _NARROW = 0.1  # of the picture's diagonal: points closer together tell no zoom and no rotation
-_LEAST_ZOOM, _MOST_ZOOM = 0.5, 2.0
 
 _STILL_LOOKS = 10  # after so many in which nothing moved the camera is taken to stand
 _STILL = 0.25  # small pixels that the corners of the picture may move meanwhile
@@ -93,7 +93,7 @@ class CameraMotion:
             motion = _rescaled(last, shape)
         self._shape, self._small = shape, small
         self._age += 1
-        if self._age >= _AGAIN or len(kept) < max(_FEWEST, _ENOUGH * self._chosen):
+        if self._age >= _AGAIN or len(kept) < max(FEWEST, _ENOUGH * self._chosen):
             kept = _points(small, boxes / factor)
             self._chosen, self._age = len(kept), 0
         self._points = kept
@@ -115,9 +115,9 @@ class CameraMotion:
         kept = second[outside].astype(np.float32)
         first, second = (first[outside] + 0.5) * factor, (second[outside] + 0.5) * factor
         reach = float(np.hypot(*small.shape)) * factor
-        motion, agreeing = _similarity(first, second, _STRAY * factor, _NARROW * reach)
-        if agreeing < max(_FEWEST, _LEAST_AGREEING * len(first)):
-            few = known >= 2 * _FEWEST and followed < _CUT_FOLLOWED * known
+        motion, agreeing = similarity(first, second, _STRAY * factor, _NARROW * reach)
+        if agreeing < max(FEWEST, _LEAST_AGREEING * len(first)):
+            few = known >= 2 * FEWEST and followed < _CUT_FOLLOWED * known
             self.cut = few and _differ(self._small, small)
             return np.eye(2, 3), kept[:0]
         return motion, kept
@@ -128,7 +128,7 @@ class CameraMotion:
         height, width = shape[:2]
         corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]])
         stands = bool(np.abs(corners @ since[:2].T - corners[:, :2]).max() <= _STILL * factor) and not self.cut
-        if stands and len(self._points) >= _FEWEST:
+        if stands and len(self._points) >= FEWEST:
             self._looks, self._since = self._looks + 1, since
         else:
             self._looks, self._since = 0, np.eye(3)
@@ -228,7 +228,7 @@ def _inside(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 def _followed(first: np.ndarray, second: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where points of one small copy are in the next: those that could be followed, float64 [K, 2] twice."""
-    if len(points) < _FEWEST:
+    if len(points) < FEWEST:
         return np.zeros((0, 2)), np.zeros((0, 2))
     there, found = _flow(first, second, points)
     back, found_back = _flow(second, first, there)
@@ -248,43 +248,6 @@ def _flow(first: np.ndarray, second: np.ndarray, points: np.ndarray) -> tuple[np
         criteria=_CRITERIA,
     )
     return np.asarray(there)[:, 0], np.asarray(found)[:, 0] > 0
-
-
-def _similarity(first: np.ndarray, second: np.ndarray, stray: float, narrow: float) -> tuple[np.ndarray, int]:
-    """The similarity that takes most points of one picture to the other.
-
-    Args:
-        first: float64 [K, 2] xy.
-        second: The same points later.
-        stray: Distance beyond which a point counts for little.
-        narrow: Mean distance of the points from their middle, below which they only tell a shift.
-
-    Returns:
-        float64 [2, 3], and how many points are not astray.
-    """
-    if len(first) < _FEWEST:
-        return np.eye(2, 3), 0
-    before, now = (points @ [1, 1j] for points in (first, second))  # a similarity of the plane is turn * z + shift
-    middle = before.mean()
-    before, turn = before - middle, 1 + 0j
-    shift = complex(np.median((now - before).real), np.median((now - before).imag))
-    for step in range(9):
-        error = np.abs(turn * before + shift - now)
-        scale = max(stray, 1.5 * float(np.median(error))) if step < 4 else stray
-        weight = 1 / (1 + (error / scale) ** 2) ** 2
-        weight /= weight.sum()
-        there, here = weight @ before, weight @ now
-        apart = before - there
-        if weight @ np.abs(apart) > narrow:
-            turn = (weight * apart.conj()) @ (now - here) / (weight @ np.abs(apart) ** 2)
-        else:
-            turn = 1 + 0j
-        shift = here - turn * there
-    agreeing = int(np.count_nonzero(np.abs(turn * before + shift - now) < 2 * stray))
-    if not _LEAST_ZOOM <= abs(turn) <= _MOST_ZOOM:
-        return np.eye(2, 3), 0
-    shift -= turn * middle
-    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]]), agreeing
 
 
 def _rescaled(last: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
