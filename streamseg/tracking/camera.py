@@ -144,7 +144,7 @@ class _Watch:
 
     def __init__(self, picture: Picture, small: np.ndarray, factor: int) -> None:
         across, down = (cv2.Sobel(small, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
-        steep = cv2.magnitude(across, down)
+        steep = np.sqrt(across**2 + down**2)  # not cv2.magnitude, whose last bits depend on where in memory it writes
         places, self._steep = _strongest(steep, _cell(small.shape) // 2)
         good = self._steep >= max(self._GRADIENT, float(np.median(self._steep)))
         self._places = (places[good] * factor + factor // 2).astype(np.intp)
