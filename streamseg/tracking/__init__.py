@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ from streamseg.errors import UserError
 from streamseg.instances import Instances
 from streamseg.planes import Picture
 from streamseg.tracking.observation import Observation
+from streamseg.tracking.stateful import Stateful
 
 TRACKERS = {
     "two_stage": "motion and overlap, confident detections first, then the doubtful ones",
@@ -57,12 +59,29 @@ class Tracker(Protocol):
         """
         ...
 
+    def state(self) -> dict[str, Any]:
+        """All that the tracker remembers; to be taken between two updates.
 
-class NoTracker:
+        Returns:
+            Dicts and lists of numbers, strings, booleans, None and NumPy arrays, in memory of their own (see
+            ``streamseg.tracking.state`` for the same as bytes). Settings are not part of it.
+        """
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state exactly as the tracker that it was taken from, if both were made with the same settings.
+
+        Raises:
+            ValueError: It is not the state of such a tracker; this one stays as it was.
+        """
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class NoTracker(Stateful):
     """Every object of every frame is new: all identities are 0, and nothing moves."""
 
-    def __init__(self) -> None:
-        self._shown = Instances.empty()
+    _shown: Instances = field(init=False, default_factory=Instances.empty)  # what the last update returned
 
     def update(
         self, instances: Instances, seconds: float, size: tuple[int, int], picture: Picture | None = None

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from streamseg.tracking.stateful import Stateful
+
 _FULL = 0.07  # seconds that a detection must be apart from the one before to count in full
 
 
 @dataclass(slots=True, eq=False)
-class Belief:
+class Belief(Stateful):
     """Counts evidence for the tracks of one stream.
 
     A detector whose scores stay low is taken at its own measure: where the best score so far has less than twice the

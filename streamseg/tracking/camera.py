@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import cv2
 import numpy as np
 
 from streamseg.planes import Picture, Planes
+from streamseg.tracking.flow import WINDOW, followed_points
 from streamseg.tracking.similarity import FEWEST, similarity
+from streamseg.tracking.stateful import Stateful
 
 LONGEST = 480
 """Pixels of the longer side of the small copy that is looked at, at most."""
@@ -17,9 +21,6 @@ _LEAST_EDGE = 5e-5  # smaller eigenvalue of the gradients around a point, of lum
 _SHARE_OF_STRONG = 0.005  # the same in shares of the strongest tenth's
 _AGAIN = 5  # updates for which points are followed on, because choosing them costs more than following them
 _ENOUGH = 0.6  # share of the points that must be left for that
-_WINDOW, _LEVELS = (11, 11), 3
-_CRITERIA = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 12, 0.03)
-_BACK = 0.7  # small pixels within which a point that is followed back and forth must return
 _STRAY = 1.0  # small pixels beyond which a point counts for little
 _LEAST_AGREEING = 0.3  # share of the points followed on which a motion must be agreed
 _NARROW = 0.1  # of the picture's diagonal: points closer together tell no zoom and no rotation
@@ -27,12 +28,17 @@ _NARROW = 0.1  # of the picture's diagonal: points closer together tell no zoom 
 _STILL_LOOKS = 10  # after so many in which nothing moved the camera is taken to stand
 _STILL = 0.25  # small pixels that the corners of the picture may move meanwhile
 
+_STEEP = 4.0  # levels of luma per small pixel, without which a watched pixel tells nothing
+_FEWEST_WATCHED = 24
+_MOVED = 0.2  # small pixels by which the camera has moved where it is looked at again
+
 _CUT_FOLLOWED = 0.05  # of the points, at most, can be followed over a cut (measured: 0.02; in a scene, 1 s on, 0.12)
 _CUT_ALIKE = 0.8  # correlation of two scenes' light and dark, at most (road before sky: up to 0.7)
 _CONTRAST = 4.0  # levels, without which there is no light and dark
 
 
-class CameraMotion:
+@dataclass(slots=True, eq=False)
+class CameraMotion(Stateful):
     """The motion of the background between the pictures of one stream: shift, rotation and zoom.
 
     Points outside of objects, one in each square of a grid, are followed by pyramidal Lucas-Kanade (Bouguet 2000)
@@ -51,16 +57,16 @@ class CameraMotion:
             dark and light lies elsewhere. Tracks should not live on.
     """
 
-    def __init__(self) -> None:
-        self.still = False
-        self.cut = False
-        self._shape: tuple[int, ...] | None = None
-        self._small = np.zeros((0, 0), np.uint8)
-        self._points = np.zeros((0, 2), np.float32)
-        self._chosen, self._age = 0, 0  # how many points there were when they were chosen, and how many updates ago
-        self._looks = 0  # in which the camera stood still
-        self._since = np.eye(3)  # what it moved in them
-        self._watch: _Watch | None = None
+    still: bool = field(init=False, default=False)
+    cut: bool = field(init=False, default=False)
+    _shape: tuple[int, ...] = field(init=False, default=(0, 0))  # of the last picture, if there was one
+    _small: np.ndarray = field(init=False, default_factory=lambda: np.zeros((0, 0), np.uint8))
+    _points: np.ndarray = field(init=False, default_factory=lambda: np.zeros((0, 2), np.float32))
+    _chosen: int = field(init=False, default=0)  # how many points there were when they were chosen
+    _age: int = field(init=False, default=0)  # for how many updates they have been followed
+    _looks: int = field(init=False, default=0)  # in which the camera stood still
+    _since: np.ndarray = field(init=False, default_factory=lambda: np.eye(3))  # what it moved in them
+    _watch: _Watch = field(init=False, default_factory=lambda: _Watch.none())
 
     def update(self, picture: Picture, boxes: np.ndarray) -> np.ndarray:
         """Compare the next picture with the one before.
@@ -79,17 +85,17 @@ class CameraMotion:
         shape, last = _shape(picture), self._shape
         boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
         self.cut = False
-        if last is not None and last != shape:
+        if last != shape:
             self._forget()
-        elif self.still and self._watch is not None and not self._watch.sees_motion(picture, boxes):
+        elif self.still and not self._watch.sees_motion(picture, boxes):
             return np.eye(2, 3)
-        factor = -(-max(shape) // LONGEST)
+        factor = _factor(shape)
         small = _small_luma(picture, factor)
         motion, kept = np.eye(2, 3), self._points[:0]
         if last == shape:
             motion, kept = self._compared(small, boxes / factor, factor)
             self._rest(motion, factor, shape)
-        elif last is not None:
+        elif any(last):
             motion = _rescaled(last, shape)
         self._shape, self._small = shape, small
         self._age += 1
@@ -97,19 +103,27 @@ class CameraMotion:
             kept = _points(small, boxes / factor)
             self._chosen, self._age = len(kept), 0
         self._points = kept
-        self._watch = _Watch(picture, small, factor) if self.still else None
+        self._watch = _Watch.of(picture, small, factor) if self.still else _Watch.none()
         return motion
+
+    def check(self) -> None:
+        """Raise ValueError where the last picture cannot have been one of its size."""
+        some, places = min(self._shape) > 0, self._watch.places
+        small = tuple(side // _factor(self._shape) for side in self._shape) if some else (0, 0)
+        watched = ((places >= 0) & (places < self._shape[::-1])).all()
+        if self._small.shape != small or not watched or not (some or not any(self._shape)):
+            raise ValueError("a picture of another size")
 
     def _forget(self) -> None:
         """Know nothing of pictures of another size."""
-        self.still, self._looks, self._since, self._watch = False, 0, np.eye(3), None
+        self.still, self._looks, self._since, self._watch = False, 0, np.eye(3), _Watch.none()
 
     def _compared(self, small: np.ndarray, boxes: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
         """What the camera did between the last small copy and this one, and the points that can be followed on.
 
         Sets ``cut``. Boxes and points are in small pixels.
         """
-        first, second = _followed(self._small, small, self._points)
+        first, second = followed_points(self._small, small, self._points)
         known, followed = len(self._points), len(first)
         outside = ~_inside(second, boxes)
         kept = second[outside].astype(np.float32)
@@ -135,33 +149,53 @@ class CameraMotion:
         self.still = self._looks >= _STILL_LOOKS
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Watch:
-    """Pixels at edges of a picture, that tell whether the camera has moved since."""
+    """K pixels at edges of a picture, that tell whether the camera has moved since.
 
-    _MOVED = 0.2  # small pixels
-    _GRADIENT = 4.0  # levels of luma per small pixel, without which a pixel tells nothing
-    _FEWEST = 24
+    Attributes:
+        places: int64 [K, 2] xy.
+        steep: float32 [K], gradients, levels of luma per small pixel.
+        before: float32 [K], luma of the picture, 0 to 255.
+    """
 
-    def __init__(self, picture: Picture, small: np.ndarray, factor: int) -> None:
+    places: np.ndarray
+    steep: np.ndarray
+    before: np.ndarray
+
+    @classmethod
+    def none(cls) -> _Watch:
+        """Nothing to watch."""
+        return cls(np.zeros((0, 2), np.int64), np.zeros(0, np.float32), np.zeros(0, np.float32))
+
+    @classmethod
+    def of(cls, picture: Picture, small: np.ndarray, factor: int) -> _Watch:
+        """The best pixels of a picture, of which ``small`` is the small copy."""
         across, down = (cv2.Sobel(small, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
-        steep = np.sqrt(across**2 + down**2)  # not cv2.magnitude, whose last bits depend on where in memory it writes
-        places, self._steep = _strongest(steep, _cell(small.shape) // 2)
-        good = self._steep >= max(self._GRADIENT, float(np.median(self._steep)))
-        self._places = (places[good] * factor + factor // 2).astype(np.intp)
-        self._steep = self._steep[good]
-        self._before = _luma_at(picture, self._places)
+        steepness = np.sqrt(
+            across**2 + down**2
+        )  # not cv2.magnitude, whose last bits depend on where in memory it writes
+        places, steep = _strongest(steepness, _cell(small.shape) // 2)
+        good = steep >= max(_STEEP, float(np.median(steep)))
+        places = (places[good] * factor + factor // 2).astype(np.int64)
+        return cls(places, steep[good], _luma_at(picture, places))
 
     def sees_motion(self, picture: Picture, boxes: np.ndarray) -> bool:
         """Whether the camera has moved, or may have: too little can be seen."""
-        free = ~_inside(self._places, boxes)
-        if np.count_nonzero(free) < self._FEWEST:
+        free = ~_inside(self.places, boxes)
+        if np.count_nonzero(free) < _FEWEST_WATCHED:
             return True
-        change = (_luma_at(picture, self._places) - self._before)[free]
-        return bool(np.median(np.abs(change - np.median(change)) / self._steep[free]) > self._MOVED)
+        change = (_luma_at(picture, self.places) - self.before)[free]
+        return bool(np.median(np.abs(change - np.median(change)) / self.steep[free]) > _MOVED)
 
 
 def _shape(picture: Picture) -> tuple[int, ...]:
     return picture.shape[:2]
+
+
+def _factor(shape: tuple[int, ...]) -> int:
+    """How many pixels of a picture a small copy has as one, on each side."""
+    return -(-max(shape) // LONGEST)
 
 
 def _small_luma(picture: Picture, factor: int) -> np.ndarray:
@@ -205,7 +239,7 @@ def _points(small: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     edges = cv2.cornerMinEigenVal(small, 3)  # Shi and Tomasi 1994
     for left, top, right, bottom in _around(boxes, small.shape).tolist():
         edges[top:bottom, left:right] = 0
-    rim = _WINDOW[0] // 2
+    rim = WINDOW[0] // 2
     edges[:rim] = edges[-rim:] = edges[:, :rim] = edges[:, -rim:] = 0
     places, strength = _strongest(edges, _cell(small.shape))
     strong = np.sort(strength)[-max(1, len(strength) // 10) :].mean()
@@ -224,30 +258,6 @@ def _inside(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     x, y = points[:, 0, None], points[:, 1, None]
     left, top, right, bottom = boxes.T
     return np.asarray(((x >= left) & (x < right) & (y >= top) & (y < bottom)).any(axis=1))
-
-
-def _followed(first: np.ndarray, second: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where points of one small copy are in the next: those that could be followed, float64 [K, 2] twice."""
-    if len(points) < FEWEST:
-        return np.zeros((0, 2)), np.zeros((0, 2))
-    there, found = _flow(first, second, points)
-    back, found_back = _flow(second, first, there)
-    good = found & found_back & (np.abs(back - points).max(axis=1) < _BACK)
-    return points[good].astype(np.float64), there[good].astype(np.float64)
-
-
-def _flow(first: np.ndarray, second: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where points of the first picture are in the second, float32 [K, 2], and whether they were found, bool [K]."""
-    there, found, _ = cv2.calcOpticalFlowPyrLK(
-        first,
-        second,
-        points[:, None],
-        np.empty_like(points[:, None]),
-        winSize=_WINDOW,
-        maxLevel=_LEVELS,
-        criteria=_CRITERIA,
-    )
-    return np.asarray(there)[:, 0], np.asarray(found)[:, 0] > 0
 
 
 def _rescaled(last: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from streamseg.tracking.appearance import alike
 from streamseg.tracking.motion import boxes_of, coordinates_of, moved, sizes_of
+from streamseg.tracking.stateful import Stateful
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +31,12 @@ class Portraits:
     boxes: np.ndarray
     seconds: np.ndarray
 
+    @classmethod
+    def none(cls) -> Portraits:
+        """Nobody; the length of looks is that of the first who come."""
+        ids, labels = (np.zeros(0, np.int64) for _ in range(2))
+        return cls(ids, labels, np.zeros((0, 0), np.float32), np.zeros((0, 4)), np.zeros(0))
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -38,6 +45,8 @@ class Portraits:
 
     def and_(self, others: Portraits) -> Portraits:
         """These and others."""
+        if not len(self):
+            return others
         return Portraits(
             *(np.concatenate([getattr(self, each.name), getattr(others, each.name)]) for each in fields(self))
         )
@@ -98,29 +107,29 @@ def recognised(known: Portraits, seen: Portraits, rules: Plausible) -> np.ndarra
     return found
 
 
-class Gallery:
+@dataclass(slots=True, eq=False)
+class Gallery(Stateful):
     """Remembers objects whose tracks have ended, for a while.
 
-    Args:
+    Attributes:
         rules: Who may be recognised.
         keep: How long an object is remembered after it was last seen, seconds.
         most: How many are remembered, the latest.
     """
 
-    def __init__(self, rules: Plausible | None = None, keep: float = 8.0, most: int = 200) -> None:
-        self._rules, self._keep, self._most = rules or Plausible(), keep, most
-        self._known: Portraits | None = None
+    rules: Plausible = field(default_factory=Plausible)
+    keep: float = 8.0
+    most: int = 200
+    _known: Portraits = field(init=False, default_factory=Portraits.none)
 
     def put(self, gone: Portraits) -> None:
         """Remember objects whose tracks have ended; those whose looks say nothing are forgotten at once."""
-        gone = gone[gone.looks.any(axis=1)]
-        self._known = (gone if self._known is None else self._known.and_(gone))[-self._most :]
+        self._known = self._known.and_(gone[gone.looks.any(axis=1)])[-self.most :]
 
     def move(self, transform: np.ndarray) -> None:
         """Take everything to where the camera's motion (float64 [2, 3], pixels) has put it."""
-        if self._known is None or not len(self._known):
-            return
-        self._known.boxes[:] = boxes_of(moved(coordinates_of(self._known.boxes), transform))
+        if len(self._known):
+            self._known.boxes[:] = boxes_of(moved(coordinates_of(self._known.boxes), transform))
 
     def recall(self, seen: Portraits) -> np.ndarray:
         """The identities of those that come back; they are no longer remembered then.
@@ -132,10 +141,10 @@ class Gallery:
             int64 [N], 0 for those that are new.
         """
         ids = np.zeros(len(seen), np.int64)
-        if self._known is None or not len(seen):
+        if not len(self._known) or not len(seen):
             return ids
-        self._known = self._known[seen.seconds.max() - self._known.seconds <= self._keep]
-        rows = recognised(self._known, seen, self._rules)
+        self._known = self._known[seen.seconds.max() - self._known.seconds <= self.keep]
+        rows = recognised(self._known, seen, self.rules)
         ids[rows >= 0] = self._known.ids[rows[rows >= 0]]
         self._known = self._known[~np.isin(self._known.ids, ids)]
         return ids

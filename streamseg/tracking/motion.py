@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+
+from streamseg.tracking.stateful import Stateful
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +32,32 @@ class Noise:
     coast: float = 5.0
 
 
-class Motion:
+@dataclass(slots=True, eq=False)
+class Motion(Stateful):
     """The filters of N tracks; row i belongs to track i.
 
     Each of the centre's x and y (pixels) and the logarithms of width and height has its own two-state filter of value
     and velocity: with independent measurements the joint filter falls apart into these four. Logarithms, because an
     object that the camera approaches grows by a factor per second, and because they cannot turn negative. Process
     noise is white acceleration (Bar-Shalom, Li, Kirubarajan 2001, section 6.2.2), so that any frame rate will do.
+
+    Attributes:
+        noise: How far boxes stray from that.
     """
 
-    def __init__(self, noise: Noise | None = None) -> None:
-        self._noise = noise or Noise()
-        self._mean = np.zeros((2, 0, 4))  # values, velocities
-        self._cov = np.zeros((3, 0, 4))  # variances of the values, covariances, variances of the velocities
+    noise: Noise = field(default_factory=Noise)
+    # Values and velocities.
+    _mean: np.ndarray = field(init=False, default_factory=lambda: np.zeros((2, 0, 4)))
+    # Variances of the values, covariances, variances of the velocities.
+    _cov: np.ndarray = field(init=False, default_factory=lambda: np.zeros((3, 0, 4)))
 
     def __len__(self) -> int:
         return self._mean.shape[1]
+
+    def check(self) -> None:
+        """Raise ValueError where not every filter has both."""
+        if self._cov.shape[1] != len(self):
+            raise ValueError("expected places without their covariances")
 
     @property
     def boxes(self) -> np.ndarray:
@@ -68,7 +80,7 @@ class Motion:
         """Move everything on by ``seconds`` (0 or more)."""
         if seconds <= 0 or not len(self):
             return
-        drive = self._scaled(self._mean[0], self._noise.swerve, self._noise.surge)
+        drive = self._scaled(self._mean[0], self.noise.swerve, self.noise.surge)
         left, reach = self._fading(seconds)
         variance, covariance, velocity = self._cov
         self._cov = np.stack(
@@ -107,8 +119,8 @@ class Motion:
 
     def _fading(self, seconds: float) -> tuple[float, float]:
         """What is left of a velocity after ``seconds``, and how many seconds it has been worth until then."""
-        left = float(np.exp(-seconds / self._noise.coast))
-        return left, self._noise.coast * (1 - left)
+        left = float(np.exp(-seconds / self.noise.coast))
+        return left, self.noise.coast * (1 - left)
 
     def correct(self, rows: np.ndarray, boxes: np.ndarray, doubt: np.ndarray) -> None:
         """Take in what was detected.
@@ -121,7 +133,7 @@ class Motion:
         if not len(rows):
             return
         values = self._mean[0, rows]
-        measured = self._scaled(values, self._noise.place, self._noise.extent) * doubt[:, None] ** 2
+        measured = self._scaled(values, self.noise.place, self.noise.extent) * doubt[:, None] ** 2
         variance, covariance, velocity = self._cov[:, rows]
         surprise = coordinates_of(boxes) - values
         gain, gain_velocity = np.stack([variance, covariance]) / (variance + measured)
@@ -131,7 +143,7 @@ class Motion:
     def add(self, boxes: np.ndarray) -> None:
         """Start filters for new tracks, at rest at ``boxes`` (float [K, 4], xyxy, pixels)."""
         values = coordinates_of(boxes)
-        nothing, noise = np.zeros_like(values), self._noise
+        nothing, noise = np.zeros_like(values), self.noise
         place, speed = self._scaled(values, noise.place, noise.extent), self._scaled(values, noise.speed, noise.growth)
         self._mean = np.concatenate([self._mean, np.stack([values, nothing])], axis=1)
         self._cov = np.concatenate([self._cov, np.stack([place, nothing, speed])], axis=1)

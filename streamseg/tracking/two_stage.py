@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,24 +12,22 @@ from streamseg.tracking.appearance import LENGTH, describe
 from streamseg.tracking.association import Rules, Sights, assign, match, slack_of
 from streamseg.tracking.belief import Belief
 from streamseg.tracking.between import placed
+from streamseg.tracking.camera import CameraMotion
 from streamseg.tracking.drift import common_motion
 from streamseg.tracking.gallery import Gallery, Plausible, Portraits, recognised
 from streamseg.tracking.likeness import likeness
 from streamseg.tracking.motion import Motion, Noise
 from streamseg.tracking.observation import Observation
 from streamseg.tracking.overlap import box_overlap, near_overlap
+from streamseg.tracking.stateful import Stateful
 from streamseg.tracking.tracks import Tracks
-
-if TYPE_CHECKING:
-    from streamseg.tracking.camera import CameraMotion
-
 
 _ANOTHER_CLOCK = 1.0  # seconds by which time runs back where recordings are joined; less is disorder
 _LOOK_RATE = 0.15  # share of what is seen now in what a track is known to look like
 
 
 @dataclass(slots=True, eq=False)
-class TwoStageTracker:
+class TwoStageTracker(Stateful):
     """A ``Tracker`` after ByteTrack (Zhang et al., ECCV 2022), with masks, labels, evidence and time in seconds.
 
     A track begins with any confident detection and is believed, and given its identity, when its detections have given
@@ -64,6 +61,12 @@ class TwoStageTracker:
     def __post_init__(self) -> None:
         self._motion = Motion(self.noise)
 
+    def check(self) -> None:
+        """Raise ValueError where tracks, their motion and what is shown of them do not belong together."""
+        exist = (self._rows >= -1) & (self._rows < len(self._tracks))
+        if len(self._motion) != len(self._tracks) or len(self._rows) != len(self._shown) or not exist.all():
+            raise ValueError("objects and tracks that do not belong together")
+
     def update(
         self, instances: Instances, seconds: float, size: tuple[int, int], picture: Picture | None = None
     ) -> Instances:
@@ -75,6 +78,7 @@ class TwoStageTracker:
         self, instances: Instances, seconds: float, size: tuple[int, int], picture: Picture | None = None
     ) -> Observation:
         """The same with all that the tracker knows (see ``streamseg.tracking.Tracker.observe``)."""
+        seconds = float(seconds)  # else whole seconds would make whole numbers of the tracks' times
         if seconds < self._now - _ANOTHER_CLOCK:
             self._keep(np.zeros(len(self._tracks), bool))
             self._now = -np.inf

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from streamseg.planes import Planes
 from streamseg.tracking.camera import CameraMotion
+from streamseg.tracking.state import to_bytes
 
 HEIGHT, WIDTH = 360, 640
 NOTHING = np.zeros((0, 4))
@@ -235,3 +236,13 @@ def test_boxes_may_be_anything():
     transform = similarity(shift=(4.0, 2.0))
     _, (_, found) = motions([texture(1), warped(texture(1), transform)], wild)
     assert error(found, transform) < 0.5
+
+
+def test_it_does_not_matter_where_in_memory_pictures_lie():
+    pictures, states = [warped(texture(6), similarity(), seed=k) for k in range(12)], set()
+    for attempt in range(24):
+        waste = [np.zeros(997 * (attempt + 1), np.uint8) for _ in range(attempt)]
+        camera, _ = motions([picture.copy() for picture in pictures])
+        assert camera.still and len(waste) == attempt
+        states.add(to_bytes(camera.state()))
+    assert len(states) == 1

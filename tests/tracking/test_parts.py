@@ -17,7 +17,7 @@ NO_DOUBT = np.ones(1)
 
 def follow(rate: float, seconds: float, velocity: float, growth: float, noise: Noise | None = None) -> Motion:
     """A filter that has watched one object drive to the right and grow, up to ``seconds``."""
-    motion = Motion(noise)
+    motion = Motion(noise or Noise())
     for step in range(round(rate * seconds) + 1):
         time = step / rate
         half = 20 * np.exp(growth * time)
