@@ -50,6 +50,10 @@ class Hindsight(Generic[Key]):
     - Boxes without masks are steadied: each becomes what a line through the track's neighbouring boxes (by weighted
       least squares, with the camera's motion taken out) says it is. Masks fit the picture where they were found.
 
+    Besides what the tracker knew, a result depends only on frames that are earlier by the delay at most, or by three
+    times ``steady`` for boxes without masks: whoever goes on from the tracker's state has the same results from there
+    on. Where times are in disorder, those frames count as late as the latest before them.
+
     Args:
         tracker: Follows the objects.
         delay: How long a result waits for later ones, seconds of the source's time; 0 for not at all.
