@@ -73,6 +73,7 @@ class StreamInfo:
         sample_aspect_ratio: Width of a pixel over its height, as displayed.
         colours: What the pixels' numbers mean in the file; None for RGB.
         bit_rate: Bits per second of the picture, as far as is known; None where not.
+        broadcast: Whether times are those of a clock that starts anywhere, and that players count from the first frame.
         files: The image files, one for each ``pts``, from which a sink may take names; empty for anything else.
     """
 
@@ -88,4 +89,5 @@ class StreamInfo:
     sample_aspect_ratio: Fraction = Fraction(1)
     colours: Colours | None = None
     bit_rate: int | None = None
+    broadcast: bool = False
     files: tuple[Path, ...] = ()

@@ -27,6 +27,7 @@ _SOUND = "aac ac3 aiff amr ape au caf dts dtshd eac3 flac gsm loas mlp mp3 mpc m
 _STREAMED = "hls dash rtsp rtp sdp rtp_mpegts"
 
 _BUFFER = 128 << 10  # bytes that are read at once
+_MOST_ERRORS = 64  # in a row, after which there is nothing more to be read
 
 
 def formats(network: bool = False) -> str:
@@ -72,3 +73,46 @@ def reading(path: str | os.PathLike[str], **how: Any) -> Iterator[Any]:
     """
     with Path(path).open("rb", buffering=0) as file, open_media(file, **how) as container:
         yield container
+
+
+def video_stream(container: Any) -> Any | None:
+    """The stream to decode: the first that is a video and not cover art; None where there is none."""
+    from av.stream import Disposition
+
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    return None
+
+
+class Packets:
+    """The packets of an open container, in their order; what cannot be read in between is passed over.
+
+    Attributes:
+        broke_off: Whether reading stopped at data that cannot be read rather than at the end; known at the end.
+    """
+
+    def __init__(self, container: Any) -> None:
+        self.broke_off = False
+        self._container = container
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield packets with their time bases; none of PyAV's empty ones that drain a decoder."""
+        import av
+
+        errors = 0
+        while True:
+            try:
+                for packet in self._container.demux():
+                    if packet.size == 0 and packet.dts is None:
+                        continue
+                    errors = 0
+                    yield packet
+                break
+            except av.error.EOFError:
+                break
+            except av.error.FFmpegError:
+                errors += 1
+                if errors >= _MOST_ERRORS:
+                    break
+        self.broke_off = errors > 0

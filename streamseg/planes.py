@@ -93,7 +93,7 @@ class Planes:
 
     def write_into(self, frame: Any) -> None:
         """Copy the planes into an ``av.VideoFrame`` of the format yuv420p and of this size."""
-        for plane, values in zip(frame.planes, _arrays(self), strict=True):
+        for plane, values in zip(frame.planes, planes_of(self), strict=True):
             rows, columns = values.shape
             np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:rows, :columns] = values
 
@@ -128,19 +128,20 @@ def as_rgb(picture: Picture) -> np.ndarray:
     return picture.to_rgb() if isinstance(picture, Planes) else picture
 
 
-def _arrays(picture: Picture) -> tuple[np.ndarray, ...]:
+def planes_of(picture: Picture) -> tuple[np.ndarray, ...]:
+    """The arrays of a picture: its planes y, u and v, or the one array that it is."""
     return (picture.y, picture.u, picture.v) if isinstance(picture, Planes) else (picture,)
 
 
 def packed_size(picture: Picture) -> int:
     """Bytes of a picture."""
-    return sum(array.size for array in _arrays(picture))
+    return sum(array.size for array in planes_of(picture))
 
 
 def pack(picture: Picture, row: np.ndarray) -> None:
     """Write a picture's bytes one after the other (its planes y, u, v) into ``row``, uint8 [packed_size]."""
     at = 0
-    for array in _arrays(picture):
+    for array in planes_of(picture):
         row[at : at + array.size].reshape(array.shape)[...] = array
         at += array.size
 
@@ -150,5 +151,5 @@ def unpack(row: np.ndarray, like: Picture) -> Picture:
     if not isinstance(like, Planes):
         return row.reshape(like.shape)
     ends = np.cumsum([like.y.size, like.u.size])
-    y, u, v = (part.reshape(plane.shape) for part, plane in zip(np.split(row, ends), _arrays(like), strict=True))
+    y, u, v = (part.reshape(plane.shape) for part, plane in zip(np.split(row, ends), planes_of(like), strict=True))
     return Planes(y, u, v, like.matrix, like.full_range)

@@ -11,7 +11,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "streamseg"
-GROUND = {"cores", "errors", "frame", "planes", "instances", "regions", "result", "masks", "motchallenge", "media"}
+GROUND = {
+    "cores",
+    "errors",
+    "frame",
+    "planes",
+    "instances",
+    "regions",
+    "result",
+    "masks",
+    "motchallenge",
+    "media",
+    "timeline",
+}
 ROOMS = {"sources", "models", "tracking", "overlay", "sinks", "scenes"}
 WINGS = {"training", "evaluation", "benchmark", "detections"}
 ABOVE = {

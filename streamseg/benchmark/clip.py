@@ -11,8 +11,8 @@ from typing import Any
 import cv2  # noqa: F401  # isort: skip  # before av: both bring FFmpeg, and cv2 must find its own first
 import av
 
+from streamseg.media import video_stream
 from streamseg.scenes import write_sample
-from streamseg.sources.decoding import video_stream
 from streamseg.sources.video import VideoSource
 
 RENDERED_SECONDS = 2.0

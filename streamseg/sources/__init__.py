@@ -5,8 +5,8 @@ Each kind is one file here and one registration in ``kinds.py``; what opens the 
 
 from __future__ import annotations
 
-from streamseg.sources.base import Source
+from streamseg.sources.base import Seekable, Source
 from streamseg.sources.kinds import Kind, open_source, register
 from streamseg.sources.paths import expand
 
-__all__ = ["Kind", "Source", "expand", "open_source", "register"]
+__all__ = ["Kind", "Seekable", "Source", "expand", "open_source", "register"]

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from streamseg.frame import Frame, StreamInfo
+from streamseg.media import Packets
 from streamseg.planes import Colours
+from streamseg.sources.deinterlace import Deinterlacer
 from streamseg.sources.pixels import Orientation, colours, to_picture
+from streamseg.timeline import Timeline
 
 import av  # isort: skip  # after cv2, which pixels imports first
-from av.stream import Disposition
 from av.video.reformatter import VideoReformatter
 
-MAX_ERRORS_IN_A_ROW = 64
 UNDECODABLE = "undecodable packets"
 
 # These store no presentation times, and what FFmpeg guesses instead is out of order wherever there are B-frames. The
@@ -27,29 +28,43 @@ _WITHOUT_PTS = ("avi",)
 _FRAME_PER_PACKET = ("h264", "hevc", "mjpeg")
 
 
-def video_stream(container: Any) -> Any | None:
-    """The stream to decode: the first that is a video and not cover art; None where there is none."""
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return stream
-    return None
-
-
 class Decoder:
     """Decodes one video stream of an open container.
 
+    Args:
+        container: Open.
+        stream: Of its streams the one to decode.
+        name: What the frames' source is called.
+        losses: Where undecodable packets are counted.
+        threads: ``AUTO`` for frame threads, ``SLICE`` for less delay.
+        deinterlace: Make interlaced frames whole pictures.
+        begin: Index of the first frame that is wanted; those before it are decoded, but not converted.
+        since: Time of that frame, seconds, where the container was sought to a place before it.
+
     Attributes:
-        losses: Undecodable packets, counted.
         first: The first frame; None where not one can be decoded.
         broke_off: Whether reading stopped at data that cannot be read rather than at the end.
         packet_end: The latest end of a packet of any stream, in seconds; None before the first.
         last_good: Presentation time of the last frame, in seconds; None before the first.
+        interlaced: Whether any frame was interlaced.
     """
 
-    def __init__(self, container: Any, stream: Any, name: str, losses: Counter[str], *, threads: str = "AUTO") -> None:
+    def __init__(
+        self,
+        container: Any,
+        stream: Any,
+        name: str,
+        losses: Counter[str],
+        *,
+        threads: str = "AUTO",
+        deinterlace: bool = True,
+        begin: int = 0,
+        since: Fraction | None = None,
+    ) -> None:
         stream.thread_type = threads
         self.losses = losses
         self.broke_off = False
+        self.interlaced = False
         self.packet_end: float | None = None
         self.last_good: float | None = None
         self._container = container
@@ -59,9 +74,13 @@ class Decoder:
         self._reformatter = VideoReformatter()
         self._next_pts: int | None = None
         self._decoding_times: deque[int] | None = deque() if container.format.name in _WITHOUT_PTS else None
+        self._timeline = Timeline(container.format.name)
+        self._deinterlacer = Deinterlacer() if deinterlace else None
+        self._begin, self._since = begin, since
         self._frames = self._decode()
         self.orientation = Orientation()
         self.colours: Colours | None = None
+        self.first: Frame | None = None
         self.first = next(self._frames, None)
 
     def __iter__(self) -> Iterator[Frame]:
@@ -94,11 +113,45 @@ class Decoder:
             sample_aspect_ratio=1 / aspect if self.orientation.transposed else aspect,
             colours=self.colours,
             bit_rate=None if live else _bit_rate(stream, container),
+            broadcast=container.format.name.startswith("mpeg"),
         )
 
+    @property
+    def notes(self) -> list[str]:
+        """What there is to say at the end."""
+        timeline, notes = self._timeline, []
+        if timeline.jumps:
+            notes.append(f"the clock began anew {timeline.jumps} times; the pictures go on without the jump")
+        if timeline.odd:
+            notes.append(f"{timeline.odd} packets had impossible times and were given those when they were due")
+        if self.interlaced:
+            fields = "merged into one picture" if self._deinterlacer is not None else "left as they are"
+            notes.append(f"the video is interlaced; the two fields of a frame are {fields}")
+        return notes
+
     def _decode(self) -> Iterator[Frame]:
-        index = sent = failed = 0
-        interlaced = False
+        index = 0 if self._since is None else self._begin
+        for frame in self._whole():
+            pts, duration = self._time(frame)
+            if self._since is not None and pts * self._time_base < self._since:
+                continue
+            if index >= self._begin:
+                yield self._frame(frame, index, pts, duration)
+            index += 1
+
+    def _whole(self) -> Iterator[av.VideoFrame]:
+        """The decoded frames, none of them interlaced where they are to be made whole."""
+        for frame in self._decoded():
+            self.interlaced |= frame.interlaced_frame
+            if self._deinterlacer is not None and self.interlaced:
+                yield from self._deinterlacer.push(frame)
+            else:
+                yield frame
+        if self._deinterlacer is not None and self.interlaced:
+            yield from self._deinterlacer.flush()
+
+    def _decoded(self) -> Iterator[av.VideoFrame]:
+        sent = failed = came = 0
         for packet in self._packets():
             sent += packet.size > 0 and not packet.is_discard
             if self._decoding_times is not None and packet.dts is not None:
@@ -111,15 +164,14 @@ class Decoder:
                 failed += 1
                 self.losses[UNDECODABLE] += 1
                 continue
-            for frame in decoded:
-                interlaced |= frame.interlaced_frame
-                yield self._frame(frame, index)
-                index += 1
-        if self._stream.codec_context.name in _FRAME_PER_PACKET and not interlaced:
-            self.losses[UNDECODABLE] += max(0, sent - index - failed)
+            came += len(decoded)
+            yield from decoded
+        if self._stream.codec_context.name in _FRAME_PER_PACKET and not self.interlaced:
+            self.losses[UNDECODABLE] += max(0, sent - came - failed)
         self.losses += Counter()  # drops what was counted as none
 
-    def _frame(self, frame: av.VideoFrame, index: int) -> Frame:
+    def _time(self, frame: av.VideoFrame) -> tuple[int, int | None]:
+        """When a frame is shown, and how long, in units of the stream's time base; to be asked once for each frame."""
         pts = frame.pts
         if self._decoding_times:
             in_order = self._decoding_times.popleft()
@@ -129,8 +181,11 @@ class Decoder:
         duration = int(frame.duration or 0) or None
         self._next_pts = pts + (duration or self._usual_duration())
         self.last_good = float(pts * self._time_base)
+        return pts, duration
+
+    def _frame(self, frame: av.VideoFrame, index: int, pts: int, duration: int | None) -> Frame:
         self.orientation = Orientation.of(frame)
-        if index == 0:
+        if index == self._begin:
             self.colours = colours(frame)
         picture = to_picture(frame, self._reformatter, self.orientation)
         return Frame(picture, index, pts, self._time_base, self._name, duration)
@@ -142,31 +197,19 @@ class Decoder:
     def _packets(self) -> Iterator[Any]:
         """Video packets, errors skipped over, then one empty packet that drains the decoder."""
         held = None  # a damaged packet that nothing follows is where a file was cut: half a picture, not decoded
-        errors = 0
-        while True:
-            try:
-                for packet in self._container.demux():
-                    if packet.size == 0 and packet.dts is None:
-                        continue  # PyAV's own way to drain; ours comes below, after an error too
-                    errors = 0
-                    self._note_end(packet)
-                    if packet.stream_index != self._stream.index:
-                        continue
-                    if held is not None:
-                        yield held
-                        held = None
-                    if packet.is_corrupt:
-                        held = packet
-                    else:
-                        yield packet
-                break
-            except av.error.EOFError:
-                break
-            except av.error.FFmpegError:
-                errors += 1
-                if errors >= MAX_ERRORS_IN_A_ROW:
-                    break
-        self.broke_off = errors > 0 or held is not None
+        packets = Packets(self._container)
+        for packet in self._timeline.timed(packets):
+            self._note_end(packet)
+            if packet.stream_index != self._stream.index:
+                continue
+            if held is not None:
+                yield held
+                held = None
+            if packet.is_corrupt:
+                held = packet
+            else:
+                yield packet
+        self.broke_off = packets.broke_off or held is not None
         if held is not None:
             self.losses[UNDECODABLE] += 1
         drain = av.Packet()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -78,13 +78,21 @@ class ImageSource:
             yield first
         yield from self._frames
 
+    def begin_at(self, index: int, seconds: Fraction, is_it: Callable[[Frame], bool]) -> None:
+        """Begin with a later image, see :class:`streamseg.sources.base.Seekable`."""
+        place = round(seconds / TIME_BASE)
+        frames = self._read(self.info.name, place, index)
+        first = next(frames, None)
+        if first is not None and is_it(first):
+            self._first, self._frames = first, frames
+
     def close(self) -> None:
         """End the sequence; may be called twice and from another thread."""
         self._closed.set()
 
-    def _read(self, name: str) -> Iterator[Frame]:
-        index = 0
-        for place, file in enumerate(self._files):
+    def _read(self, name: str, start: int = 0, index: int = 0) -> Iterator[Frame]:
+        """The images from a place on, the first of which has the given index."""
+        for place, file in enumerate(self._files[start:], start):
             if self._closed.is_set():
                 return
             image = read_image(file)

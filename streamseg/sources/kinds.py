@@ -25,7 +25,7 @@ class Kind:
         name: What people call it.
         matches: Whether a spec is of this kind.
         factory: ``module:callable`` that opens a spec; imported only when one is opened.
-        decodes: Whether the callable takes ``codec``.
+        decodes: Whether the callable takes ``codec`` and ``deinterlace``.
     """
 
     name: str
@@ -70,7 +70,7 @@ def register(kind: Kind) -> None:
     KINDS.insert(0, kind)
 
 
-def open_source(spec: str, *, codec: str = "software") -> Source:
+def open_source(spec: str, *, codec: str = "software", deinterlace: bool = True) -> Source:
     """Open whatever ``spec`` names: a video, images, a camera's number or device, a stream's URL.
 
     A file or folder that exists under exactly this name always wins over any other meaning.
@@ -78,6 +78,7 @@ def open_source(spec: str, *, codec: str = "software") -> Source:
     Args:
         spec: The name.
         codec: Who decodes video: ``software``, ``hardware`` (a GPU), or ``auto`` for hardware where it can be used.
+        deinterlace: Make interlaced frames of video whole pictures.
 
     Raises:
         UserError: Nothing of that name can be opened.
@@ -87,7 +88,8 @@ def open_source(spec: str, *, codec: str = "software") -> Source:
     for kind in KINDS:
         if kind.matches(spec):
             module, _, name = kind.factory.partition(":")
-            source: Source = getattr(import_module(module), name)(spec, **({"codec": codec} if kind.decodes else {}))
+            how = {"codec": codec, "deinterlace": deinterlace} if kind.decodes else {}
+            source: Source = getattr(import_module(module), name)(spec, **how)
             return source
     scheme = URL.match(spec)
     known = ", ".join(STREAM_SCHEMES)

@@ -12,8 +12,8 @@ from typing import Any
 
 from streamseg.errors import UserError
 from streamseg.frame import Frame
-from streamseg.media import formats, open_media
-from streamseg.sources.decoding import Decoder, video_stream
+from streamseg.media import formats, open_media, video_stream
+from streamseg.sources.decoding import Decoder
 from streamseg.sources.detach import detached
 from streamseg.sources.hardware import accelerator, feed_sparingly
 
@@ -45,6 +45,7 @@ class NetworkSource:
         read_timeout: Seconds without a packet after which a connection counts as lost.
         give_up_after: Seconds of trying to reconnect after which the stream counts as ended.
         codec: Who decodes, see :func:`streamseg.sources.hardware.accelerator`.
+        deinterlace: Make interlaced frames whole pictures.
 
     Raises:
         UserError: The stream cannot be reached or holds no video.
@@ -58,6 +59,7 @@ class NetworkSource:
         read_timeout: float = READ_TIMEOUT,
         give_up_after: float = GIVE_UP_AFTER,
         codec: str = "software",
+        deinterlace: bool = True,
     ) -> None:
         self.losses: Counter[str] = Counter()
         self.notes: list[str] = []
@@ -66,6 +68,7 @@ class NetworkSource:
         self._timeouts = (open_timeout, read_timeout)
         self._give_up_after = give_up_after
         self._accelerate = accelerator(codec)
+        self._deinterlace = deinterlace
         self._closed = threading.Event()
         container, decoder = self._connect()
         self._connection: tuple[Any, Decoder] | None = (container, decoder)
@@ -101,7 +104,8 @@ class NetworkSource:
             raise UserError(f"{self._name}: holds no video that can be decoded; give another stream") from None
         # Frame threads hold back a frame per thread, which a live picture cannot afford.
         live = scheme in _ALWAYS_LIVE or not container.duration
-        decoder = Decoder(container, stream, self._name, self.losses, threads="SLICE" if live else "AUTO")
+        threads = "SLICE" if live else "AUTO"
+        decoder = Decoder(container, stream, self._name, self.losses, threads=threads, deinterlace=self._deinterlace)
         if decoder.first is None:
             container.close()
             raise UserError(f"{self._name}: connected, but no picture came; check the stream in a player")
@@ -134,6 +138,7 @@ class NetworkSource:
                 container.close()
             shift = None
             if not self.info.live:
+                self.notes += decoder.notes
                 if decoder.broke_off:
                     self.notes.append(f"cut off in the middle: the last good frame is at {last_seconds:.2f} s")
                 return

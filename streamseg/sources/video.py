@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from streamseg.errors import UserError
 from streamseg.frame import Frame
-from streamseg.media import open_media
-from streamseg.sources.decoding import Decoder, video_stream
+from streamseg.media import open_media, video_stream
+from streamseg.sources.decoding import Decoder
 from streamseg.sources.hardware import accelerator, feed_sparingly
 
 import av  # isort: skip  # after cv2, which decoding imports first
@@ -21,8 +24,12 @@ MISSING_TAIL = 0.5  # seconds by which the end may lie before the one that the c
 
 # Containers whose header states a duration; in others it is only guessed from the bit rate.
 _STATING = ("mov", "matroska", "flv", "asf")
+# Containers that know where their key frames are.
+_INDEXED = ("mov", "matroska")
 # Containers whose header counts the frames; what FFmpeg calls their duration is guessed from the size of the file.
 _COUNTING = ("avi",)
+_LETTING_GO = 0.5  # seconds for a reader to come back
+_RUN_UP = 1  # seconds before a frame at which decoding begins, at the latest
 _BOXES = (b"ftyp", b"wide", b"free", b"skip", b"mdat", b"moov", b"pnot", b"styp")
 
 
@@ -32,33 +39,59 @@ class VideoSource:
     Args:
         spec: Path of the file.
         codec: Who decodes, see :func:`streamseg.sources.hardware.accelerator`.
+        deinterlace: Make interlaced frames whole pictures.
 
     Raises:
         UserError: The file is missing, unreadable, no video, or holds no frame that can be decoded.
     """
 
-    def __init__(self, spec: str, *, codec: str = "software") -> None:
+    def __init__(self, spec: str, *, codec: str = "software", deinterlace: bool = True) -> None:
         path = Path(os.path.abspath(spec))
         self.losses: Counter[str] = Counter()
         self.notes: list[str] = []
+        self._spec, self._name = spec, path.name
+        self._accelerate = accelerator(codec)
+        self._deinterlace = deinterlace
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        accelerate = accelerator(codec)
         self._file = _open(spec, path)
+        self._container: Any = None
         try:
-            self._container = _open_container(spec, self._file, accelerate)
-        except BaseException:
-            self._file.close()
-            raise
-        try:
-            stream = _stream_of(spec, self._container)
-            self._decoder = Decoder(self._container, stream, path.name, self.losses)
+            self._decoder = self._begun()
             if self._decoder.first is None:
                 raise UserError(f"{spec}: not one frame of this video can be decoded; check the file in a player")
             self.info = self._decoder.info(path=path)
         except BaseException:
             self.close()
             raise
+
+    def begin_at(self, index: int, seconds: Fraction, is_it: Callable[[Frame], bool]) -> None:
+        """Begin with a later frame, see :class:`streamseg.sources.base.Seekable`.
+
+        Where the container has an index, decoding begins at a key frame before it; where that does not lead to the very
+        same picture, and in all other containers, all that comes before is decoded.
+        """
+        with self._lock:
+            if self._container.format.name.startswith(_INDEXED):
+                with contextlib.suppress(av.error.FFmpegError, UserError):
+                    self._decoder = self._begun(index, seconds)
+                    first = self._decoder.first
+                    if first is not None and first.pts * first.time_base == seconds and is_it(first):
+                        return
+            self._decoder = self._begun(index)
+
+    def _begun(self, begin: int = 0, since: Fraction | None = None) -> Decoder:
+        """A decoder of the file from its start, or, with ``since``, from a key frame before that time, seconds."""
+        self.losses.clear()
+        if self._container is not None:
+            self._container.close()
+        self._file.seek(0)
+        self._container = _open_container(self._spec, self._file, self._accelerate)
+        stream = _stream_of(self._spec, self._container)
+        if since is not None:
+            self._container.seek(math.floor((since - _RUN_UP) / stream.time_base), stream=stream)
+        how: dict[str, Any] = {"deinterlace": self._deinterlace, "begin": begin, "since": since}
+        return Decoder(self._container, stream, self._name, self.losses, **how)
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames in order, one pass only."""
@@ -67,28 +100,43 @@ class VideoSource:
         while not self._closed.is_set():
             with self._lock:
                 frame = None if self._closed.is_set() else next(frames, None)
+                if self._closed.is_set():
+                    self._let_go()
             if frame is None:
                 break
-            count += 1
+            count = frame.index + 1
             yield frame
         else:
             return
         if not self._closed.is_set():
+            self.notes += self._decoder.notes
             self._note_cut(count)
 
     def close(self) -> None:
-        """Close the file; may be called twice and from another thread."""
+        """Close the file; may be called twice and from another thread.
+
+        A reader that waits for the disk keeps it open until it has its answer.
+        """
         self._closed.set()
-        with self._lock:
+        if self._lock.acquire(timeout=_LETTING_GO):
+            try:
+                self._let_go()
+            finally:
+                self._lock.release()
+
+    def _let_go(self) -> None:
+        if self._container is not None:
             self._container.close()
-            self._file.close()
+        self._file.close()
 
     def _note_cut(self, count: int) -> None:
         """Note where the file ends before it should, after ``count`` frames."""
         decoder, container = self._decoder, self._container
         stated: float | None = None
         if container.duration and container.format.name.startswith(_STATING):
-            stated = (container.duration + (container.start_time or 0)) / av.time_base
+            # Matroska states the end; the others how long it is to there from the start.
+            start = 0 if container.format.name.startswith("matroska") else container.start_time or 0
+            stated = (container.duration + start) / av.time_base
         elif self.info.frames and self.info.rate and container.format.name.startswith(_COUNTING):
             stated = (decoder.packet_end or 0.0) + float((self.info.frames - count) / self.info.rate)
         reached = decoder.packet_end or 0.0
