@@ -14,6 +14,10 @@ class UserError(StreamsegError):
     """
 
 
+class Finished(UserError):
+    """There is nothing to do: what was to be gone on with is whole. The command line says so and exits with 0."""
+
+
 class StageError(StreamsegError):
     """A stage of the pipeline failed; the original exception is ``__cause__``.
 

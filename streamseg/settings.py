@@ -53,6 +53,8 @@ class Settings:
         unset="all",
     )
 
+    deinterlace: bool = setting(True, "Input", "Merge the two fields of interlaced video into whole pictures.")
+
     output: str | None = setting(
         None,
         "Output",
@@ -83,6 +85,9 @@ class Settings:
     crf: int = setting(23, "Output", "Quality of the H.264 video; lower is better and larger.", low=0, high=51)
     preset: str = setting(
         "superfast", "Output", "Speed of the H.264 encoder; slower makes smaller files.", choices=PRESETS
+    )
+    resume: bool = setting(
+        False, "Output", "Go on where an earlier run with the same settings broke off; begin where there was none."
     )
     overwrite: bool = setting(False, "Output", "Replace output files that exist.")
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from streamseg.cli.signals import Interrupts
-from streamseg.errors import StageError, UserError
+from streamseg.errors import Finished, StageError, UserError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             status = dispatch(list(sys.argv[1:] if argv is None else argv), interrupts)
             sys.stdout.flush()
+        except Finished as error:
+            print(f"streamseg: {error}", file=sys.stderr)
+            status = 0
         except UserError as error:
             print(f"streamseg: {error}", file=sys.stderr)
             status = 2

@@ -92,7 +92,7 @@ def parse(parser: Parser, argv: list[str]) -> argparse.Namespace:
     Raises:
         UserError: A word that the parser does not know, or a value that it does not take.
     """
-    args, rest = parser.parse_known_args(argv)
+    args, rest = parser.parse_known_args(_joined(parser, argv))
     if not rest:
         return args
     word = rest[0].split("=")[0]
@@ -102,6 +102,22 @@ def parse(parser: Parser, argv: list[str]) -> argparse.Namespace:
     known = [flag for action in parser._actions for flag in action.option_strings]
     near = [flag for flag in known if flag.startswith(word)] or difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     raise UserError(f"unknown flag {word}; " + (f"did you mean {near[0]}?" if near else f"see {parser.prog} --help"))
+
+
+def _joined(parser: Parser, argv: list[str]) -> list[str]:
+    """The words, a value that begins with a dash tied to its flag: ``--source -trip.mp4`` names a file."""
+    flags = {flag: action.nargs is None for action in parser._actions for flag in action.option_strings}
+    joined: list[str] = []
+    words = iter(argv)
+    for word in words:
+        value = next(words, None) if flags.get(word) else None
+        if value is None:
+            joined.append(word)
+        elif value.startswith("-") and not value.startswith("--") and value != "-" and value not in flags:
+            joined.append(f"{word}={value}")
+        else:
+            joined += [word, value]
+    return joined
 
 
 class _Version(argparse.Action):

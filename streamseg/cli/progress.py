@@ -40,16 +40,17 @@ def line(stream: StreamStatistics, pictures: float, network: float) -> str:
         pictures: Frames per second.
         network: Frames per second that the model sees.
     """
-    parts = [f"{stream.frames} frames"]
+    done = stream.resumed + stream.frames
+    parts = [f"{done} frames"]
     if stream.expected:
-        share = min(1.0, stream.frames / stream.expected)
-        parts = [f"{stream.frames}/{stream.expected} frames ({share:.0%})"]
+        share = min(1.0, done / stream.expected)
+        parts = [f"{done}/{stream.expected} frames ({share:.0%})"]
     parts.append(speeds(network, pictures) if stream.carried else f"{pictures:.1f} fps")
     if stream.info.live:
         parts.append(f"{1000 * stream.latency.last:.0f} ms behind")
         parts.append(f"{stream.dropped} dropped")
     elif stream.expected and pictures > 0:
-        parts.append(f"{duration(max(0, stream.expected - stream.frames) / pictures)} left")
+        parts.append(f"{duration(max(0, stream.expected - done) / pictures)} left")
     return ", ".join(parts)
 
 
@@ -107,5 +108,5 @@ class Progress:
             tasks = [bars.add_task(each.stream.info.name, total=each.stream.expected, state="") for each in watches]
             while not self._over.wait(_TICK):
                 for task, watch in zip(tasks, watches, strict=True):
-                    bars.update(task, completed=watch.stream.frames, state=watch.line())
+                    bars.update(task, completed=watch.stream.resumed + watch.stream.frames, state=watch.line())
                 bars.refresh()

@@ -15,6 +15,8 @@ def summary(statistics: Statistics) -> str:
     for stream in statistics.streams:
         if several:
             lines.append(f"{stream.info.name}: {_count(stream.frames, 'frame')}")
+        if stream.resumed:
+            lines.append(f"{stream.info.name}: went on after the {_count(stream.resumed, 'frame')} of an earlier run")
         if stream.latency.count:
             lines.append(
                 f"{stream.info.name}: {1000 * stream.latency.mean:.0f} ms from frame to result on average,"

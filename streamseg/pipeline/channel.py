@@ -33,16 +33,23 @@ class Channel(Generic[T]):
     def put(self, item: T) -> bool:
         """Hand over an item, waiting for room; False where the taker has left and the item is gone."""
         with self._changed:
-            self._changed.wait_for(lambda: self._left or len(self._items) < self._capacity)
-            if not self._left:
+            self._changed.wait_for(lambda: self._left or self._givers <= 0 or len(self._items) < self._capacity)
+            wanted = not self._left and self._givers > 0
+            if wanted:
                 self._items.append(item)
                 self._changed.notify_all()
-            return not self._left
+            return wanted
 
     def close(self) -> None:
         """One giver has no more items; those that wait can still be taken."""
         with self._changed:
             self._givers -= 1
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """Nobody gives anything more, whether they have closed it or not; what waits can still be taken."""
+        with self._changed:
+            self._givers = 0
             self._changed.notify_all()
 
     def leave(self) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from streamseg.errors import StageError, UserError
 from streamseg.pipeline import live, stages
@@ -16,10 +18,12 @@ from streamseg.pipeline.channel import Channel, Ended
 from streamseg.pipeline.following import Follower, follow
 from streamseg.pipeline.intake import Intake
 from streamseg.pipeline.live import Arrivals, LiveFollower
+from streamseg.pipeline.marks import Marker, Start
 from streamseg.pipeline.segmenting import Outbox, Segment, Segmenting
 from streamseg.pipeline.stages import Delivery, Segmented, Stage, Writer
 from streamseg.pipeline.statistics import Statistics
 from streamseg.pipeline.trails import Trails
+from streamseg.pipeline.watch import Watch
 from streamseg.result import Paint, Result
 from streamseg.sinks import Sink, StopRequested
 from streamseg.sources import Source
@@ -28,6 +32,7 @@ from streamseg.tracking import Tracker
 _POLL = 0.2  # seconds between looks at the clock, so that signals are served on every platform
 _TURN = 0.03  # seconds between looks at the windows, so that they answer while no frame comes
 _CLOSING = 5.0  # seconds that all sources together may take to let go
+_GIVING_UP = 30.0  # seconds after which a stage that should stop is not waited for
 _MOST_IN_BATCH = 32  # frames of a batch together with those that the model does not see
 
 
@@ -68,6 +73,8 @@ class Pipeline:
         max_frames: Most frames of each source; None for all.
         delay: How long results of recorded sources wait to be bettered by what follows, seconds of their time.
         trails: Seconds for which the results remember where each object stood.
+        starts: Where each recorded source is begun; None for all at their first frames.
+        markers: What makes the marks, for each recorded source, from which one can go on after a crash.
         remarks: What the model has to say when all is done; joins the notes of the statistics.
 
     Attributes:
@@ -90,6 +97,8 @@ class Pipeline:
         max_frames: int | None = None,
         delay: float = 0.0,
         trails: float = 0.0,
+        starts: Sequence[Start] | None = None,
+        markers: Sequence[Marker | None] | None = None,
         remarks: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         infos = [source.info for source in sources]
@@ -107,9 +116,17 @@ class Pipeline:
         self._max_frames = max_frames
         self._delay = delay
         self._trails = trails
+        self._starts = list(starts) if starts is not None else [Start()] * len(infos)
+        self._markers: list[Marker | None] = list(markers) if markers is not None else [None] * len(infos)
         self._remarks = remarks
+        for stream, start in zip(self.statistics.streams, self._starts, strict=True):
+            stream.resumed = start.first
         self._intake = Intake([info.live for info in infos], max(queue_length, batch_size))
         self._front: Channel[Delivery] | None = None
+        self._channels: list[Channel[Any]] = []
+        self._watch: Watch | None = None
+        self._stopped_at = math.inf  # on the clock of time.monotonic
+        self._given_up: set[str] = set()  # stages that do not come back
         self._windows: list[Writer] = []
         self._readers: list[threading.Thread] = []
         self._workers: list[threading.Thread] = []
@@ -131,7 +148,7 @@ class Pipeline:
         self._begin()
         try:
             self._start()
-            _join(self._workers)  # readers end by themselves, or are ended by close
+            self._wait()  # readers end by themselves, or are ended by close
         finally:
             self.close()
         if self.error is not None:
@@ -142,6 +159,7 @@ class Pipeline:
         self._begin()
         front: Channel[Delivery] = Channel(self._queue_length, givers=len(self._sources))
         self._front = front
+        self._channels.append(front)
         windows = [self._writer(outlet) for outlet in self._outlets if outlet.sink.on_main_thread]
         self._windows = windows
         try:
@@ -164,6 +182,7 @@ class Pipeline:
 
     def stop(self) -> None:
         """End early, from any thread: sources close, frames not yet segmented are dropped, the rest is written."""
+        self._stopped_at = min(self._stopped_at, time.monotonic())
         self._intake.stop()
         for source in self._sources:
             with contextlib.suppress(Exception):  # a source that fails to close must not keep the sinks from closing
@@ -183,8 +202,10 @@ class Pipeline:
         self.stop()
         if self._front is not None:
             self._front.leave()  # nobody may be left to take from it
-        _join(self._workers)
+        self._wait()
         _join(self._readers, time.monotonic() + _CLOSING)
+        if self._watch is not None:
+            self._watch.stop()
         for thread in self._readers:
             if thread.is_alive():
                 self.statistics.notes.append(f"{thread.name}: did not stop within {_CLOSING:g} s")
@@ -203,11 +224,14 @@ class Pipeline:
     def _start(self) -> None:
         """Build the queues and the threads between them, and let them go."""
         self.statistics.start()
+        self._watch = Watch(self.statistics, {o.name for o in self._outlets if o.sink.on_main_thread}, self._must_move)
+        self._watch.start()
         behind = [outlet for outlet in self._outlets if not outlet.sink.on_main_thread]
         inboxes: list[Channel[Delivery]] = [
             Channel(self._queue_length, givers=len(self._streams(outlet))) for outlet in behind
         ]
         tracked: list[Channel[Segmented]] = [Channel(self._queue_length) for _ in self._sources]
+        self._channels += [*inboxes, *tracked]
         found = [self._wire_source(i, source, tracked[i]) for i, source in enumerate(self._sources)]
         segmenting = Segmenting(self._intake, self._batch_size, self._segment, found, self._segmenters)
         self._workers += [self._thread("segment", segmenting.work) for _ in range(self._segmenters)]
@@ -216,9 +240,8 @@ class Pipeline:
             boxes += [self._front] if self._front is not None else []
             wanted = any(outlet.sink.wants_picture for outlet in self._outlets if i in self._streams(outlet))
             name = f"paint {source.info.name}"
-            self._workers.append(
-                self._thread(name, stages.picture, self._paint, wanted, Trails(self._trails), tracked[i], boxes)
-            )
+            how = self._paint, wanted, Trails(self._trails), self._starts[i].first
+            self._workers.append(self._thread(name, stages.picture, *how, tracked[i], boxes))
         for inbox, outlet in zip(inboxes, behind, strict=True):
             body = functools.partial(stages.write, self._writer(outlet), inbox)
             self._workers.append(threading.Thread(target=body, name=outlet.name, daemon=True))
@@ -231,8 +254,11 @@ class Pipeline:
         reader, tracker = f"decode {source.info.name}", f"track {source.info.name}"
         if not source.info.live:
             found: Channel[Segmented] = Channel(max(1, length // stride))
-            self._readers.append(self._thread(reader, stages.read, source, stream, stride, limit, intake))
-            self._workers.append(self._thread(tracker, follow, self._trackers[stream], self._delay, found, outbox))
+            self._channels.append(found)
+            begin = self._starts[stream].begin
+            self._readers.append(self._thread(reader, stages.read, source, stream, stride, limit, begin, intake))
+            body = functools.partial(follow, marker=self._markers[stream])
+            self._workers.append(self._thread(tracker, body, self._trackers[stream], self._delay, found, outbox))
             return found
         arrivals = Arrivals(length, self.statistics.streams[stream])
         self._readers.append(self._thread(reader, live.read, source, stream, arrivals, intake))
@@ -255,7 +281,32 @@ class Pipeline:
     def _streams(self, outlet: Outlet) -> tuple[int, ...]:
         return tuple(range(len(self._sources))) if outlet.streams is None else outlet.streams
 
-    def _fail(self, stage: str, error: Exception) -> None:
+    def _must_move(self) -> bool:
+        """Whether somebody must be at work, since neither a live source nor who iterates is waited for."""
+        live = any(source.info.live for source in self._sources)
+        return not live and self._front is None and not self._intake.stopped
+
+    def _wait(self) -> None:
+        """Wait until all threads but the readers have ended, in slices, so that signals are served on every platform.
+
+        Once the run is to stop, a stage that does not come back is given up, and all others end without it.
+        """
+        while any(thread.is_alive() and thread.name not in self._given_up for thread in self._workers):
+            for thread in self._workers:
+                if thread.is_alive() and thread.name not in self._given_up:
+                    thread.join(_POLL)
+                    break
+            for stage, seconds in self.statistics.at_work().values():
+                if min(seconds, time.monotonic() - self._stopped_at) >= _GIVING_UP and stage not in self._given_up:
+                    self._give_up(stage)
+
+    def _give_up(self, stage: str) -> None:
+        self._given_up.add(stage)
+        self._fail(stage, TimeoutError(f"no answer for {_GIVING_UP:g} s after the run was to stop"))
+        for channel in self._channels:
+            channel.end()
+
+    def _fail(self, stage: str, error: BaseException) -> None:
         """Keep the first error, and stop."""
         with self._lock:
             if self.error is None:

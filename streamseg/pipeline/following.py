@@ -10,13 +10,15 @@ from streamseg.frame import Frame
 from streamseg.instances import Instances
 from streamseg.pipeline.channel import Channel
 from streamseg.pipeline.intake import Ticket
+from streamseg.pipeline.marks import Marker
 from streamseg.pipeline.stages import Segmented, Stage
-from streamseg.planes import Planes
+from streamseg.planes import planes_of
 from streamseg.regions import Regions
 from streamseg.result import Found
 from streamseg.tracking import Tracker
 from streamseg.tracking.between import between, onward
 from streamseg.tracking.hindsight import Hindsight
+from streamseg.tracking.state import to_bytes
 
 _MOST_BYTES = 24 << 20  # of frames that wait to be bettered, per source; what they leave in the heap comes on top
 
@@ -54,18 +56,24 @@ class Follower:
 
 
 def follow(
-    tracker: Tracker | None, delay: float, inbox: Channel[Segmented], outbox: Channel[Segmented], stage: Stage
+    tracker: Tracker | None,
+    delay: float,
+    inbox: Channel[Segmented],
+    outbox: Channel[Segmented],
+    stage: Stage,
+    marker: Marker | None = None,
 ) -> None:
     """Follow the objects of a recorded source.
 
     Results wait for up to ``delay`` seconds of the source's time to be bettered by what follows, as far as the memory
     for their frames goes. Frames that the model did not see lie between the two around them that it did; those after
-    the last one are carried on.
+    the last one are carried on. ``marker`` is shown each frame before the tracker is.
     """
     try:
         with stage.reported():
             gaps = _Gaps(stage)
-            done = _followed(tracker, delay, inbox, stage) if tracker is not None else iter(inbox)
+            seen = _marked(inbox, marker, tracker)
+            done = _followed(tracker, delay, seen, stage) if tracker is not None else seen
             for ticket, found in done:
                 if not all(outbox.put(each) for each in gaps.closed(ticket, found)):
                     return
@@ -76,7 +84,15 @@ def follow(
         outbox.close()
 
 
-def _followed(tracker: Tracker, delay: float, inbox: Channel[Segmented], stage: Stage) -> Iterator[Segmented]:
+def _marked(inbox: Channel[Segmented], marker: Marker | None, tracker: Tracker | None) -> Iterator[Segmented]:
+    """The frames that the model saw, with marks made between them of what the tracker knows."""
+    for ticket, found in inbox:
+        if marker is not None:
+            marker.before(ticket.frame, lambda: b"" if tracker is None else to_bytes(tracker.state()))
+        yield ticket, found
+
+
+def _followed(tracker: Tracker, delay: float, inbox: Iterator[Segmented], stage: Stage) -> Iterator[Segmented]:
     """The frames that the model saw, when all is known of them; regions stay as found."""
     hindsight: Hindsight[Ticket] | None = None
     for ticket, found in inbox:
@@ -146,9 +162,9 @@ def _fitting(regions: Regions, frame: Frame) -> Regions:
 
 def _bytes(frame: Frame) -> int:
     """Memory that a frame's pixels take."""
-    pixels = frame.pixels
-    parts = (pixels.y, pixels.u, pixels.v) if isinstance(pixels, Planes) else (pixels,)
-    bounds = [np.lib.array_utils.byte_bounds(part) for part in parts]  # not nbytes: a frame may be one pixel, repeated
+    bounds = [
+        np.lib.array_utils.byte_bounds(part) for part in planes_of(frame.pixels)
+    ]  # not nbytes: a frame may be one pixel, repeated
     return sum(high - low for low, high in bounds)
 
 

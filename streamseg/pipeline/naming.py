@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from streamseg.frame import Frame, StreamInfo
-from streamseg.sources import Source
+from streamseg.sources import Seekable, Source
 
 
 def distinct_names(infos: Sequence[StreamInfo]) -> list[str]:
@@ -45,6 +46,11 @@ class Renamed:
     def __iter__(self) -> Iterator[Frame]:
         for frame in self._source:
             yield replace(frame, source=self.info.name)
+
+    def begin_at(self, index: int, seconds: Fraction, is_it: Callable[[Frame], bool]) -> None:
+        """Begin with a later frame, if the source can."""
+        if isinstance(self._source, Seekable):
+            self._source.begin_at(index, seconds, is_it)
 
     def close(self) -> None:
         """Close the source."""

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from streamseg.errors import UserError
+from streamseg.errors import Finished, UserError
 from streamseg.frame import StreamInfo
 from streamseg.pipeline.core import Outlet
 from streamseg.settings import Settings
 from streamseg.sinks import check
 from streamseg.sinks.kinds import IMAGE_SUFFIXES, is_folder
+from streamseg.sinks.staging import Staged
 
 _RECORDS = {"jsonl": ("RecordsSink", ".jsonl"), "mot": ("MotSink", ".txt"), "mots": ("MotsSink", ".txt")}
 """By format, the sink that writes such records, and how its files are called in a folder."""
@@ -43,6 +44,7 @@ class Outputs:
         self._show = show
         self._videos: dict[int, Path] = {}
         self._images: list[int] = []
+        self._overwrite = settings.overwrite
         self._records = _record_files(settings, [info.name for info in infos])
         output = settings.output
         if output is None:
@@ -59,15 +61,17 @@ class Outputs:
             UserError: It cannot, and why.
         """
         settings = self._settings
+        if settings.resume:
+            self._look_for_earlier()
         own = [file for info in self._infos for file in (info.path, *info.files) if file is not None]
         read = [str(file) for file in (*own, *self._read)]
         if settings.output is not None and (self._images or is_folder(settings.output)):
-            check(settings.output, overwrite=settings.overwrite)
+            check(settings.output, overwrite=self._overwrite)
         for path in self._videos.values():
             if path.parent.is_dir() or not is_folder(str(settings.output)):
                 from streamseg.sinks.video import check as check_video
 
-                check_video(path, read, overwrite=settings.overwrite)
+                check_video(path, read, overwrite=self._overwrite)
         if self._images:
             self._open_images()
         self._check_tables(read)
@@ -75,6 +79,25 @@ class Outputs:
             from streamseg.sinks.window import check_screen
 
             check_screen()
+
+    def _look_for_earlier(self) -> None:
+        """See whether there is something to go on with; what it was to replace may then be replaced.
+
+        Raises:
+            Finished: All files are whole.
+            UserError: A source is live.
+        """
+        for info in self._infos:
+            if info.live:
+                raise UserError(
+                    f"--resume: {info.name} is live, and what it showed meanwhile cannot be had; leave it out"
+                )
+        files = [*self._videos.values(), *(Path(path) for path in self._records if path != "-")]
+        files += [Path(self._settings.tracks)] if self._settings.tracks is not None else []
+        if any(Staged(path).earlier() is not None for path in files):
+            self._overwrite = True
+        elif files and not self._images and all(path.is_file() for path in files) and not self._overwrite:
+            raise Finished(f"{', '.join(map(str, files))}: finished already, so there is nothing to go on with")
 
     def make(self) -> list[Outlet]:
         """Make the sinks.
@@ -91,7 +114,7 @@ class Outputs:
             for i, path in self._videos.items():
                 video = VideoFileSink(
                     path,
-                    overwrite=settings.overwrite,
+                    overwrite=self._overwrite,
                     crf=settings.crf,
                     preset=settings.preset,
                     codec=settings.codec,
@@ -100,7 +123,7 @@ class Outputs:
         if settings.output is not None and self._images:
             from streamseg.sinks import ImageSink
 
-            sink = ImageSink(settings.output, overwrite=settings.overwrite)
+            sink = ImageSink(settings.output, overwrite=self._overwrite)
             outlets.append(Outlet(sink, tuple(self._images), "write images"))
         outlets += self._tables()
         if self._show:
@@ -113,7 +136,7 @@ class Outputs:
         """Try the images' names out: opening chooses them and writes nothing."""
         from streamseg.sinks import ImageSink
 
-        trial = ImageSink(str(self._settings.output), overwrite=self._settings.overwrite)
+        trial = ImageSink(str(self._settings.output), overwrite=self._overwrite)
         for i in self._images:
             trial.open(self._infos[i])
 
@@ -122,7 +145,7 @@ class Outputs:
         import streamseg.sinks
 
         settings, outlets = self._settings, []
-        options: dict[str, Any] = {"overwrite": settings.overwrite}
+        options: dict[str, Any] = {"overwrite": self._overwrite}
         several = {"several_sources": len(self._infos) > 1, **options}
         if settings.records is not None:
             make_folder(settings.records, "--records")
@@ -141,14 +164,14 @@ class Outputs:
         settings = self._settings
         taken = {os.path.abspath(path): "output" for path in self._videos.values()}
         if settings.records is not None and is_folder(settings.records):
-            check(settings.records, overwrite=settings.overwrite)
+            check(settings.records, overwrite=self._overwrite)
         wanted = [(path, "records", lines.check) for path in self._records]
         wanted += [(settings.tracks, "tracks", tracks.check)] if settings.tracks is not None else []
         for path, what, check_file in wanted:
             if (earlier := taken.setdefault(os.path.abspath(path), what)) != what:
                 raise UserError(f"--{what} {path}: is the {earlier} too; give the {what} another name")
             if what == "tracks" or Path(path).parent.is_dir() or not is_folder(str(settings.records)):
-                check_file(path, read, overwrite=settings.overwrite)
+                check_file(path, read, overwrite=self._overwrite)
 
 
 def records_format(settings: Settings) -> str:

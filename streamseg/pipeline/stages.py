@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from streamseg.pipeline.intake import Intake, Ticket
 from streamseg.pipeline.statistics import Statistics
 from streamseg.pipeline.trails import Trails
 from streamseg.result import Found, Paint, Result
-from streamseg.sinks import Sink, StopRequested
+from streamseg.sinks import Ending, Sink, StopRequested
 from streamseg.sources import Source
 
 Segmented = tuple[Ticket, Found]
@@ -33,7 +34,7 @@ class Stage:
 
     name: str
     statistics: Statistics
-    fail: Callable[[str, Exception], None]
+    fail: Callable[[str, BaseException], None]
 
     def work(self) -> contextlib.AbstractContextManager[None]:
         """Times the piece of work inside ``with``."""
@@ -44,7 +45,10 @@ class Stage:
         """Reports an error inside ``with``, which ends there: before the next stage hears that nothing more comes."""
         try:
             yield
-        except Exception as error:
+        except BaseException as error:
+            # In a thread of its own, whatever ends a stage must be heard of; on the main thread, Ctrl-C goes its way.
+            if not isinstance(error, Exception) and threading.current_thread() is threading.main_thread():
+                raise
             self.fail(self.name, error)
 
 
@@ -57,15 +61,23 @@ class Delivery:
     born: float
 
 
-def read(source: Source, stream: int, stride: int, limit: int | None, intake: Intake, stage: Stage) -> None:
-    """Hand at most ``limit`` frames of a recorded source to the intake: every ``stride``-th, with those that follow."""
+def read(source: Source, stream: int, stride: int, limit: int | None, begin: int, intake: Intake, stage: Stage) -> None:
+    """Hand frames of a recorded source to the intake: every ``stride``-th, with those that follow.
+
+    ``begin`` is the index of the first, and ``limit`` the number of those from the source's first frame on.
+    """
     try:
         with stage.reported(), closing_may_fail(intake):
-            frames = itertools.islice(_timed(source, stage), limit)
+            timed = itertools.dropwhile(lambda frame: frame.index < begin, _timed(source, stage))
+            frames = itertools.islice(timed, None if limit is None else max(0, limit - begin))
             while group := list(itertools.islice(frames, stride)):
                 first, *after = [Ticket(stream, frame, time.monotonic()) for frame in group]
                 if not intake.put(replace(first, after=tuple(after))):
                     break
+            else:
+                ended = limit is None or next(timed, None) is None
+                if not intake.stopped:
+                    stage.statistics.streams[stream].ending = Ending.END if ended else Ending.LIMIT
     finally:
         intake.end(stream)
         source.close()
@@ -95,15 +107,18 @@ def picture(
     paint: Paint,
     wanted: bool,
     trails: Trails,
+    first: int,
     inbox: Channel[Segmented],
     outboxes: Sequence[Channel[Delivery]],
     stage: Stage,
 ) -> None:
-    """Draw what was found in one source where a sink wants pictures, and pass the results on."""
+    """Draw what was found in one source where a sink wants pictures, and pass the results on, from ``first`` on."""
     try:
         with stage.reported():
             for ticket, found in inbox:
                 result = Result(ticket.frame, trails.add(found, ticket.frame.seconds), paint)
+                if ticket.frame.index < first:
+                    continue  # it is written already, and was only needed for what comes
                 if wanted:
                     with stage.work():
                         result.painted()
@@ -169,8 +184,11 @@ class Writer:
 
     def close(self) -> None:
         """Let the sink finish its file."""
+        statistics = self._stage.statistics
         with self._stage.reported(), self._stage.work():
-            self._stage.statistics.notes.extend(self._sink.close(ok=not self._failed()))
+            endings = {statistics.streams[stream].ending for stream in self.streams}
+            ending = next((each for each in (Ending.STOPPED, Ending.LIMIT) if each in endings), Ending.END)
+            statistics.notes.extend(self._sink.close(ok=not self._failed(), ending=ending))
 
     def _attempt(self, action: Callable[[], object]) -> bool:
         if not self._active:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from streamseg.frame import StreamInfo
 from streamseg.instances import Instances
 from streamseg.result import Found
+from streamseg.sinks import Ending
 
 _WINDOW = 3.0  # seconds of late
 
@@ -70,6 +71,8 @@ class StreamStatistics:
             the model had given its first result.
         losses: What the source lost on the way, by kind, for example undecodable frames.
         notes: What the source had to say, for example that the file is cut off.
+        ending: Why it ended; as long as it goes on, what it would be if it were stopped now.
+        resumed: Frames that an earlier run had written already; none of the other numbers counts them.
         latency: From the frame's arrival to the result; of live sources only.
         network_meter: How often the model has seen a frame, of late.
         picture_meter: How often a frame has been shown, of late.
@@ -82,6 +85,8 @@ class StreamStatistics:
     dropped: int = 0
     losses: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    ending: Ending = Ending.STOPPED
+    resumed: int = 0
     latency: Latency = field(default_factory=Latency)
     network_meter: Meter = field(default_factory=Meter)
     picture_meter: Meter = field(default_factory=Meter)
@@ -132,6 +137,8 @@ class Statistics:
         self._started: float | None = None
         self._ended: float | None = None
         self._first: float | None = None
+        self._at_work: dict[int, tuple[str, float]] = {}  # stage and begin of each thread's piece of work
+        self._last_work = time.monotonic()
 
     @property
     def frames(self) -> int:
@@ -166,13 +173,32 @@ class Statistics:
     @contextmanager
     def working(self, stage: str) -> Iterator[None]:
         """Time a piece of a stage's work."""
-        begin = time.perf_counter()
+        begin, number = time.perf_counter(), threading.get_ident()
+        with self._lock:
+            outer = self._at_work.get(number)
+            self._at_work[number] = stage, time.monotonic()
         try:
             yield
         finally:
             spent = time.perf_counter() - begin
             with self._lock:
                 self.busy[stage] += spent
+                self._last_work = time.monotonic()
+                if outer is None:
+                    del self._at_work[number]
+                else:
+                    self._at_work[number] = outer
+
+    def at_work(self) -> dict[int, tuple[str, float]]:
+        """By thread, the stage that is at work there, and for how many seconds it has been at this piece."""
+        now = time.monotonic()
+        with self._lock:
+            return {number: (stage, now - begin) for number, (stage, begin) in self._at_work.items()}
+
+    def idle(self) -> float:
+        """Seconds since any piece of work was done."""
+        with self._lock:
+            return time.monotonic() - self._last_work
 
     def segmented(self, stream: int) -> None:
         """Count a frame of source ``stream`` that the model has seen."""

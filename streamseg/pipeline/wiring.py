@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from streamseg.pipeline.core import Outlet, Pipeline
+from streamseg.pipeline.marks import Marker
 from streamseg.pipeline.naming import told_apart
 from streamseg.pipeline.outputs import Outputs
+from streamseg.pipeline.resuming import marking, purpose, resume
 from streamseg.result import Paint
 from streamseg.settings import Settings
 from streamseg.sources import Source, expand, open_source
@@ -53,7 +55,7 @@ class Plan:
         self._show = bool(settings.show) if settings.show is not None else window_by_default and not written
         try:
             for spec in expand(settings.source):
-                self.sources.append(open_source(spec, codec=settings.codec))
+                self.sources.append(open_source(spec, codec=settings.codec, deinterlace=settings.deinterlace))
             self.sources = told_apart(self.sources)
             self._outputs = Outputs(settings, [source.info for source in self.sources], self._show)
             self._outputs.check()
@@ -117,8 +119,19 @@ class Plan:
         )
 
     def pipeline(self, segmenter: Segmenter) -> Pipeline:
-        """The pipeline; it takes the sources over."""
+        """The pipeline; it takes the sources over.
+
+        Raises:
+            UserError: There is an earlier run to go on with, but it did something else.
+        """
         parts = self.parts(segmenter)
+        settings, model = self.settings, segmenter.model
+        infos = [source.info for source in self.sources]
+        runs = [purpose(settings, info, model.name, model.class_names) for info in infos]
+        starts = None
+        if settings.resume:
+            starts = resume(settings, self.sources, parts.outlets, parts.trackers, runs)
+        keepers = [None if info.live else marking(parts.outlets, stream) for stream, info in enumerate(infos)]
         self._taken = True
         return Pipeline(
             self.sources,
@@ -132,6 +145,10 @@ class Plan:
             max_frames=self.settings.max_frames,
             delay=delay_of(self.settings),
             trails=self.settings.trails,
+            starts=starts,
+            markers=[
+                Marker(keep.mark, run) if keep is not None else None for keep, run in zip(keepers, runs, strict=True)
+            ],
             remarks=lambda: segmenter.notes,
         )
 

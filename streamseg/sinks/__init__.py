@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from streamseg.sinks.base import Sink, StopRequested
+from streamseg.sinks.base import Ending, Marking, Resumable, Sink, StopRequested
 from streamseg.sinks.kinds import Kind, check, make_sink, register
 
 if TYPE_CHECKING:
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from streamseg.sinks.window import WindowSink
 
 __all__ = [
+    "Ending",
     "ImageSink",
     "Kind",
+    "Marking",
     "MotSink",
     "MotsSink",
     "RecordsSink",
+    "Resumable",
     "Sink",
     "StopRequested",
     "TracksSink",

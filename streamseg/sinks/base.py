@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Protocol, runtime_checkable
 
 from streamseg.frame import StreamInfo
@@ -10,6 +11,14 @@ from streamseg.result import Result
 
 class StopRequested(Exception):  # a wish, not an error
     """Raised by a sink whose user asks to end the run: ``q`` in a window, a reader that hung up."""
+
+
+class Ending(Enum):
+    """Why a stream's results end, where nothing failed."""
+
+    END = "the source has no more frames"
+    LIMIT = "no more were asked for"
+    STOPPED = "somebody stopped the run"
 
 
 @runtime_checkable
@@ -43,11 +52,12 @@ class Sink(Protocol):
         """
         ...
 
-    def close(self, ok: bool = True) -> list[str]:
+    def close(self, ok: bool = True, ending: Ending = Ending.END) -> list[str]:
         """Finish the file and put it under its final name; also after an ``open`` that failed, and more than once.
 
         Args:
             ok: False after a failure: what is whole is still finished, but replaces no older file.
+            ending: Why there is no more.
 
         Returns:
             Lines for the closing summary.
@@ -55,4 +65,41 @@ class Sink(Protocol):
         Raises:
             UserError: It could not be finished.
         """
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A sink that can go on with what a run before it left, when that crashed.
+
+    It is asked what there is, told what to keep, and then used like any other.
+    """
+
+    def kept(self, source: str, most: int | None = None) -> int:
+        """After how many frames of a source one can go on.
+
+        Args:
+            source: Its name.
+            most: No more than so many; None for as many as there are.
+
+        Raises:
+            UserError: What is there cannot be read.
+        """
+        ...
+
+    def resume(self, source: str, frames: int) -> None:
+        """Keep so many frames of a source, as ``kept`` has it, and drop what follows them; before ``open``."""
+        ...
+
+
+@runtime_checkable
+class Marking(Protocol):
+    """A sink whose unfinished file can carry what is needed to go on."""
+
+    def mark(self, data: bytes) -> None:
+        """Keep something, on the disk at the latest with the frames that are two seconds on; from any thread."""
+        ...
+
+    def marks(self) -> list[bytes]:
+        """What the run before gave to ``mark``, the latest last; once ``kept`` was asked."""
         ...

@@ -21,7 +21,7 @@ KEYFRAME_SECONDS = 2
 LIMITED, FULL = 1, 2
 
 # With a short look ahead, superfast makes files as small as veryfast does (+6 % at -0.1 dB) in half the time.
-_MORE = {"superfast": {"x264-params": "mbtree=1:rc-lookahead=10"}}
+_MORE = {"superfast": {"x264-params": "mbtree=1:rc-lookahead=10:stitchable=1"}}
 
 # swscale's number of a matrix -> matrix, primaries and transfer as ITU-T H.273 numbers those that go with it.
 _COLOURS = {1: (1, 1, 1), 4: (4, 4, 6), 5: (6, 6, 6), 7: (7, 7, 7), 9: (9, 9, 14)}
@@ -68,25 +68,25 @@ class Encoder:
     Args:
         container: The open output.
         info: The stream's size, time base, rate and aspect.
-        crf: Quality, 0 to 51; lower is better and larger.
-        preset: libx264's, from ``ultrafast`` to ``placebo``.
+        quality: CRF, preset and codec.
         first: The first picture; planes like it are encoded as they are.
-        codec: Whether libx264 encodes or a GPU, see :func:`streamseg.sinks.hardware.on_gpu`.
 
     Attributes:
         time_base: Of the packets' timestamps: the source's, where H.264 can hold it.
         usual_duration: Of a frame at the source's average rate, in ``time_base``.
     """
 
-    def __init__(
-        self, container: Any, info: StreamInfo, crf: float, preset: str, first: Picture, codec: str = "software"
-    ) -> None:
+    def __init__(self, container: Any, info: StreamInfo, quality: tuple[float, str, str], first: Picture) -> None:
+        crf, preset, codec = quality
         self.time_base = info.time_base if info.time_base.denominator < 2**31 else Fraction(1, 1_000_000)
         rate = info.rate if info.rate and 0 < info.rate <= 1000 else Fraction(30)
         self.usual_duration = max(1, round(1 / (rate * self.time_base)))
         self._width, self._height = info.width, info.height
         width, height = info.width + info.width % 2, info.height + info.height % 2
-        name, options = "libx264", {"preset": preset, "crf": f"{crf:g}", "bf": "0", **_MORE.get(preset, {})}
+        name, options = (
+            "libx264",
+            {"preset": preset, "crf": f"{crf:g}", "bf": "0", "forced-idr": "1", **_MORE.get(preset, {})},
+        )
         if hardware.on_gpu(codec, width, height):
             name, options = "h264_nvenc", hardware.options(crf, preset)
         self._stream = stream = container.add_stream(name, rate=rate, options=options)
@@ -104,11 +104,14 @@ class Encoder:
         context.color_range = self._range
         self._reformatter = VideoReformatter()
         self._durations: dict[int, int] = {}
+        self._key: int | None = None
 
     def encode(self, picture: Picture, pts: int, duration: int) -> Iterator[Any]:
         """Encode a picture to be shown at ``pts`` (above all earlier ones); both times in ``time_base``."""
         frame = self._frame(picture)
         frame.pts, frame.time_base = pts, self.time_base
+        if self._key is None or (pts - self._key) * self.time_base >= 1:
+            self._key, frame.pict_type = pts, 1
         self._durations[pts] = duration  # without one, players may leave the last frame out
         yield from self._timed(self._stream.encode(frame))
 

@@ -12,6 +12,7 @@ import numpy as np
 from streamseg.errors import UserError
 from streamseg.frame import StreamInfo
 from streamseg.result import Result
+from streamseg.sinks.base import Ending
 from streamseg.sinks.kinds import IMAGE_SUFFIXES, is_folder
 from streamseg.sinks.staging import cannot_write, check_file
 
@@ -105,7 +106,7 @@ class ImageSink:
             raise cannot_write(target, error) from None
         self._written += 1
 
-    def close(self, ok: bool = True) -> list[str]:
+    def close(self, ok: bool = True, ending: Ending = Ending.END) -> list[str]:
         """Say how many were written; each was whole as soon as it was there."""
         written, self._written = self._written, 0
         if not written:

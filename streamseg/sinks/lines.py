@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import IO, ClassVar
 
 from streamseg.errors import UserError
 from streamseg.frame import StreamInfo
 from streamseg.result import Result
-from streamseg.sinks.base import StopRequested
+from streamseg.sinks.base import Ending, StopRequested
+from streamseg.sinks.markfile import MarkFile, read_marks
 from streamseg.sinks.staging import Staged, cannot_write, check_file
+from streamseg.sinks.textcut import keep_frames, last_frames
 
 STANDARD_OUTPUT = "-"
+_SYNC = 1.0  # seconds after which what was written must be on the disk
 
 
 def check(path: str | os.PathLike[str], sources: Sequence[str] = (), *, overwrite: bool = False) -> None:
@@ -46,13 +50,22 @@ class LinesSink:
     wants_masks = False
     on_main_thread = False
 
+    every_frame: ClassVar[bool] = False
+    """Whether each frame has a line, rather than only those in which there is something."""
+
     def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         check(path, overwrite=overwrite)
         self._staged = None if os.fspath(path) == STANDARD_OUTPUT else Staged(Path(os.path.abspath(path)))
+        self._marking = (
+            MarkFile(self._staged.part.with_name(f"{self._staged.part.name}.marks")) if self._staged else None
+        )
         self._lock = threading.Lock()
-        self._file: TextIO | None = None
+        self._file: IO[bytes] | None = None
         self._notes: list[str] = []
         self._whole = 0  # bytes up to the end of the last complete frame
+        self._synced = 0.0
+        self._there: dict[str, int] | None = None
+        self._resumed: dict[str, int] = {}
 
     def lines(self, result: Result) -> str:
         """The lines of one frame, each with its end; called from any thread.
@@ -61,6 +74,42 @@ class LinesSink:
             UserError: There is no way to write such a result.
         """
         raise NotImplementedError
+
+    def frame_of(self, line: bytes) -> tuple[str, int] | None:
+        """The source (empty where lines do not tell) and the index of the frame that a line is about; None for none."""
+        raise NotImplementedError
+
+    def mark(self, data: bytes) -> None:
+        """Keep something for whoever goes on with the file after a crash; from any thread."""
+        if self._marking is not None:
+            self._marking.add(data)
+
+    def marks(self) -> list[bytes]:
+        """What ``mark`` was given in the run that left the file, the latest last."""
+        return read_marks(self._marking.path) if self._marking is not None else []
+
+    def kept(self, source: str, most: int | None = None) -> int:
+        """How many frames of a source are whole in what an earlier run left, ``most`` at most.
+
+        Raises:
+            UserError: It cannot be read.
+        """
+        if self._staged is None:
+            return 0 if most is None else most  # what has been read from a pipe is not ours to keep
+        if self._there is None:
+            part = self._staged.earlier()
+            try:
+                self._there = last_frames(part, self.frame_of) if part is not None else {}
+            except OSError as error:
+                raise cannot_write(self._staged.path, error) from None
+        last = self._there.get(source, self._there.get("", -1))
+        # The last frame may lack some of its lines where it can have several.
+        whole = last + 1 if self.every_frame else max(last, 0)
+        return whole if most is None else min(whole, most)
+
+    def resume(self, source: str, frames: int) -> None:
+        """Keep so many frames of a source of an earlier run, and go on after them; before ``open``."""
+        self._resumed[source] = frames
 
     def open(self, info: StreamInfo) -> None:
         """Begin the file with the first stream.
@@ -72,13 +121,27 @@ class LinesSink:
             if self._file is not None:
                 return
             if self._staged is None:
-                self._file = sys.stdout
                 return
-            self._notes += self._staged.begin()
             try:
-                self._file = self._staged.part.open("w", encoding="utf-8", newline="\n")
+                self._file = self._gone_on_with() if any(self._resumed.values()) else self._begun()
             except OSError as error:
                 raise cannot_write(self._staged.path, error) from None
+
+    def _begun(self) -> IO[bytes]:
+        assert self._staged is not None and self._marking is not None
+        if self._there is not None:
+            self._staged.discard()  # too little to go on with
+        self._notes += self._staged.begin()
+        self._marking.discard()
+        return self._staged.part.open("wb")
+
+    def _gone_on_with(self) -> IO[bytes]:
+        assert self._staged is not None
+        self._staged.adopt()
+        keep_frames(self._staged.part, self.frame_of, self._resumed)
+        file = self._staged.part.open("ab")
+        self._whole = file.tell()
+        return file
 
     def write(self, result: Result) -> None:
         """Write the lines of one frame.
@@ -87,33 +150,48 @@ class LinesSink:
             UserError: The disk is full, for example; what is whole is kept as ``name.partial.jsonl``.
             StopRequested: Whoever read standard output has gone.
         """
-        lines = self.lines(result)
+        text = self.lines(result)
         with self._lock:
-            if self._file is None:
-                raise RuntimeError("the file is not open")
             try:
-                self._file.write(lines)
-                self._file.flush()
-                self._whole += len(lines.encode())
+                if self._staged is None:
+                    sys.stdout.write(text)
+                    sys.stdout.flush()
+                else:
+                    self._append(text.encode())
             except BrokenPipeError:
                 _forget_standard_output()
                 raise StopRequested from None
             except OSError as error:
                 raise self._failed(error) from None
 
-    def close(self, ok: bool = True) -> list[str]:
+    def _append(self, data: bytes) -> None:
+        if self._file is None:
+            raise RuntimeError("the file is not open")
+        self._file.write(data)
+        self._file.flush()
+        self._whole += len(data)
+        if time.monotonic() - self._synced > _SYNC:
+            os.fsync(self._file.fileno())
+            self._synced = time.monotonic()
+
+    def close(self, ok: bool = True, ending: Ending = Ending.END) -> list[str]:
         """Put the file under its final name; after a failure only where there is something in it."""
         with self._lock:
             file, self._file = self._file, None
             notes, self._notes = self._notes, []
-            if self._staged is None or file is None:
+            if self._staged is None or self._marking is None or file is None:
                 return notes
             try:
+                os.fsync(file.fileno())
                 file.close()
                 if not ok and not self._whole:
                     self._staged.discard()
+                    self._marking.discard()
                     return notes
-                return notes + self._staged.commit(ok)
+                notes += self._staged.commit(ok)
+                if ok:
+                    self._marking.discard()
+                return notes
             except OSError as error:
                 raise self._failed(error) from None
 

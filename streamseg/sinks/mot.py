@@ -22,6 +22,10 @@ class MotSink(LinesSink):
     :func:`streamseg.motchallenge.mot_number`.
     """
 
+    def frame_of(self, line: bytes) -> tuple[str, int] | None:
+        """The frame of a row."""
+        return _frame_of(line, b",")
+
     def lines(self, result: Result) -> str:
         """A row for each object that has an id.
 
@@ -47,6 +51,10 @@ class MotsSink(LinesSink):
 
     wants_masks = True
 
+    def frame_of(self, line: bytes) -> tuple[str, int] | None:
+        """The frame of a row."""
+        return _frame_of(line, b" ")
+
     def lines(self, result: Result) -> str:
         """A row for each object that has an id and is seen.
 
@@ -62,6 +70,11 @@ class MotsSink(LinesSink):
             number, runs = mots_number(found.class_names[label], label), encode(patch, height, width)["counts"]
             rows.append(f"{result.frame.index + 1} {identity} {number} {height} {width} {runs}\n")
         return "".join(rows)
+
+
+def _frame_of(line: bytes, separator: bytes) -> tuple[str, int] | None:
+    number = line.partition(separator)[0]
+    return ("", int(number) - 1) if number.isdigit() else None
 
 
 def _identified(result: Result) -> Instances:

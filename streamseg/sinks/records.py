@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import Any
 
 from streamseg.regions import Regions
@@ -11,6 +12,8 @@ from streamseg.result import Result
 from streamseg.sinks.lines import LinesSink, check
 
 __all__ = ["RecordsSink", "check", "record"]
+
+_BEGINNING = re.compile(rb'\{"frame": (\d+), "pts": [^,]+, (?:"source": ("(?:[^"\\]|\\.)*"))?')
 
 
 def record(result: Result, *, with_source: bool = False) -> dict[str, Any]:
@@ -63,6 +66,13 @@ class RecordsSink(LinesSink):
     def __init__(self, path: str | os.PathLike[str], *, several_sources: bool = False, overwrite: bool = False) -> None:
         super().__init__(path, overwrite=overwrite)
         self._with_source = several_sources
+
+    every_frame = True
+
+    def frame_of(self, line: bytes) -> tuple[str, int] | None:
+        """What a line says at its beginning."""
+        begin = _BEGINNING.match(line)
+        return None if begin is None else (json.loads(begin[2]) if begin[2] else "", int(begin[1]))
 
     def lines(self, result: Result) -> str:
         """One line of JSON."""

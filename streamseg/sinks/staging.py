@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Sequence
@@ -47,6 +48,16 @@ def cannot_write(path: Path, error: BaseException, kept: str = "") -> UserError:
     return UserError(f"{path}: cannot be written ({reason}); {kept}{advice}")
 
 
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk, where the system can be asked to."""
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
 class Staged:
     """A file on its way: written under a hidden name beside the final one, and renamed when it is whole.
 
@@ -71,32 +82,52 @@ class Staged:
             raise cannot_write(self.path, error) from None
         return []
 
-    def commit(self, ok: bool, whole: Path | None = None) -> list[str]:
+    def earlier(self) -> Path | None:
+        """What an earlier run left: the part, else what was whole when that run failed; None for nothing.
+
+        What failed before the file under the final name was written does not count.
+        """
+        if self.part.is_file():
+            return self.part
+        rescued = [path for path in (self._rescued(number) for number in range(99, 0, -1)) if path.is_file()]
+        if not rescued or (self.path.exists() and self.path.stat().st_mtime >= rescued[0].stat().st_mtime):
+            return None
+        return rescued[0]
+
+    def adopt(self) -> None:
+        """Have what ``earlier`` found as the part.
+
+        Raises:
+            OSError: It cannot be renamed.
+        """
+        found = self.earlier()
+        if found is not None and found != self.part:
+            os.replace(found, self.part)
+
+    def commit(self, ok: bool = True, whole: Path | None = None) -> list[str]:
         """Put the finished part (or ``whole`` in its stead) under its final name.
 
-        With ``ok`` False an older file stays, and the new one goes under ``name.partial.mp4``.
+        With ``ok`` False it goes under ``name.partial.mp4``, and an older file stays.
         """
-        finished = whole or self.part
-        if not ok and os.path.lexists(self.path):
-            kept = self.rescue(finished)
-            note = f"the run failed, so the older {self.path} stays; what is new is in {kept.name}"
-        else:
-            os.replace(finished, self.path)
-            note = f"wrote {self.path}"
+        if not ok:
+            return [f"the run failed; what is new is in {self.rescue(whole).name}, {self.path.name} was not written"]
+        os.replace(whole or self.part, self.path)
+        sync_folder(self.path.parent)
         if whole is not None:
             self.discard()
-        return [note]
+        return [f"wrote {self.path}"]
 
     def rescue(self, finished: Path | None = None) -> Path:
         """Move the part (or ``finished``) to the first free name: ``name.partial.mp4``, then ``name.partial-2.mp4``."""
         number = 1
-        while True:
-            tail = ".partial" if number == 1 else f".partial-{number}"
-            kept = self.path.with_name(f"{self.path.stem}{tail}{self.path.suffix}")
-            if not os.path.lexists(kept):
-                os.replace(finished or self.part, kept)
-                return kept
+        while os.path.lexists(kept := self._rescued(number)):
             number += 1
+        os.replace(finished or self.part, kept)
+        return kept
+
+    def _rescued(self, number: int) -> Path:
+        tail = ".partial" if number == 1 else f".partial-{number}"
+        return self.path.with_name(f"{self.path.stem}{tail}{self.path.suffix}")
 
     def discard(self) -> None:
         """Remove the part."""

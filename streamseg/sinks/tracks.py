@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from streamseg.frame import StreamInfo
 from streamseg.result import Result
-from streamseg.sinks.staging import Staged, cannot_write, check_file
+from streamseg.sinks.base import Ending
+from streamseg.sinks.lines import LinesSink
+from streamseg.sinks.staging import cannot_write, check_file
+
+Sight = tuple[int, str, float, list[float]]
+"""Identity, label, score and box of an object in a frame."""
 
 _SIDES = ("left", "top", "right", "bottom")
 COLUMNS = (
@@ -85,7 +92,8 @@ class TracksSink:
     moved in the picture, which includes what the camera moved; and its first and last box. Rows are in the order of
     the sources and of the ids. After a failure nothing is written.
 
-    ``open`` is called once for each stream and ``close`` once for all; ``write`` from any thread.
+    Until then what the table will be made of is in ``.name.part``, a line of JSON for each frame, so that one can go on
+    after a crash. ``open`` is called once for each stream and ``close`` once for all; ``write`` from any thread.
 
     Args:
         path: The file.
@@ -102,42 +110,68 @@ class TracksSink:
 
     def __init__(self, path: str | os.PathLike[str], *, several_sources: bool = False, overwrite: bool = False) -> None:
         check(path, overwrite=overwrite)
-        self._staged: Staged | None = Staged(Path(os.path.abspath(path)))
+        self._sights = _Sights(path, overwrite=overwrite)
         self._with_source = several_sources
         self._tracks: dict[str, dict[int, Track]] = {}
         self._lock = threading.Lock()
 
+    def kept(self, source: str, most: int | None = None) -> int:
+        """How many frames of a source are whole in what an earlier run left, ``most`` at most."""
+        return self._sights.kept(source, most)
+
+    def resume(self, source: str, frames: int) -> None:
+        """Keep so many frames of a source of an earlier run, and go on after them; before ``open``."""
+        self._sights.resume(source, frames)
+
+    def mark(self, data: bytes) -> None:
+        """Keep something for whoever goes on with the file after a crash; from any thread."""
+        self._sights.mark(data)
+
+    def marks(self) -> list[bytes]:
+        """What ``mark`` was given in the run that left the file, the latest last."""
+        return self._sights.marks()
+
     def open(self, info: StreamInfo) -> None:
-        """Make room for a stream."""
-        self._tracks[info.name] = {}
+        """Make room for a stream.
+
+        Raises:
+            UserError: It cannot be written.
+        """
+        with self._lock:
+            first = not self._tracks
+            self._sights.open(info)
+            self._tracks.setdefault(info.name, {})
+            if first:
+                for source, seconds, rows in self._sights.earlier():
+                    self._add(source, seconds, rows)
 
     def write(self, result: Result) -> None:
-        """Note where the objects of one frame are."""
-        found, seconds = result.instances, result.frame.seconds
-        rows = zip(found.ids.tolist(), found.boxes.tolist(), found.scores.tolist(), found.names, strict=True)
-        with self._lock:
-            tracks = self._tracks[result.frame.source]
-            for identity, box, score, label in rows:
-                if identity > 0:
-                    tracks.setdefault(identity, Track(seconds, box)).add(seconds, box, score, label)
+        """Note where the objects of one frame are.
 
-    def close(self, ok: bool = True) -> list[str]:
-        """Write the table."""
-        staged, self._staged = self._staged, None
-        if staged is None:
-            return []
-        if not ok:
-            return [f"the run failed, so there is no {staged.path.name}"]
-        notes = staged.begin()
-        try:
-            with staged.part.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(["source"] * self._with_source + list(COLUMNS))
-                writer.writerows(self._rows())
-            return notes + staged.commit(ok)
-        except OSError as error:
-            staged.discard()
-            raise cannot_write(staged.path, error) from None
+        Raises:
+            UserError: The disk is full, for example.
+        """
+        with self._lock:
+            self._sights.write(result)
+            self._add(result.frame.source, result.frame.seconds, _sights_of(result))
+
+    def close(self, ok: bool = True, ending: Ending = Ending.END) -> list[str]:
+        """Write the table.
+
+        Raises:
+            UserError: It could not be written.
+        """
+        return self._sights.publish(self._table, ok)
+
+    def _add(self, source: str, seconds: float, rows: Iterable[Sight]) -> None:
+        tracks = self._tracks.setdefault(source, {})
+        for identity, label, score, box in rows:
+            tracks.setdefault(identity, Track(seconds, box)).add(seconds, box, score, label)
+
+    def _table(self, file: TextIO) -> None:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["source"] * self._with_source + list(COLUMNS))
+        writer.writerows(self._rows())
 
     def _rows(self) -> Iterator[list[str]]:
         for source, tracks in self._tracks.items():
@@ -154,3 +188,70 @@ def _cells(identity: int, track: Track) -> list[str]:
 
 def _centre(box: list[float]) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+
+def _sights_of(result: Result) -> list[Sight]:
+    found = result.instances
+    rows = zip(found.ids.tolist(), found.names, found.scores.tolist(), found.boxes.tolist(), strict=True)
+    return [(identity, label, score, box) for identity, label, score, box in rows if identity > 0]
+
+
+class _Sights(LinesSink):
+    """Who is where in each frame, as lines of JSON in the hidden file of a table."""
+
+    every_frame = True
+
+    def lines(self, result: Result) -> str:
+        """The source, the frame, its time, and who is where."""
+        frame = result.frame
+        return json.dumps([frame.index, frame.seconds, frame.source, _sights_of(result)], ensure_ascii=False) + "\n"
+
+    def frame_of(self, line: bytes) -> tuple[str, int] | None:
+        """The frame that a line is about."""
+        try:
+            index, _, source, _ = json.loads(line)
+        except ValueError:
+            return None
+        return source, index
+
+    def earlier(self) -> Iterator[tuple[str, float, list[Sight]]]:
+        """What an earlier run saw in the frames that are kept of it.
+
+        Raises:
+            UserError: It cannot be read.
+        """
+        assert self._staged is not None
+        if not any(self._resumed.values()):
+            return
+        try:
+            with self._staged.part.open("rb") as file:
+                for line in file:
+                    _, seconds, source, rows = json.loads(line)
+                    yield source, seconds, [(identity, label, score, box) for identity, label, score, box in rows]
+        except (OSError, ValueError) as error:
+            raise cannot_write(self._staged.path, error) from None
+
+    def publish(self, write: Callable[[TextIO], None], ok: bool) -> list[str]:
+        """Put a table under the final name in place of the lines, which stay where it fails."""
+        assert self._staged is not None and self._marking is not None
+        file, self._file = self._file, None
+        notes, self._notes = self._notes, []
+        if file is None:
+            return notes
+        whole = self._staged.part.with_name(f"{self._staged.part.name}2")
+        try:
+            file.close()
+            if not ok:
+                if not self._whole:
+                    self._staged.discard()
+                return [*notes, f"the run failed, so there is no {self._staged.path.name}"]
+            with whole.open("w", encoding="utf-8", newline="") as table:
+                write(table)
+                table.flush()
+                os.fsync(table.fileno())
+            notes += self._staged.commit(whole=whole)
+            self._marking.discard()
+            return notes
+        except OSError as error:
+            whole.unlink(missing_ok=True)
+            raise cannot_write(self._staged.path, error) from None

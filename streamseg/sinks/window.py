@@ -16,7 +16,7 @@ import numpy as np
 from streamseg.errors import UserError
 from streamseg.frame import StreamInfo
 from streamseg.result import Result
-from streamseg.sinks.base import StopRequested
+from streamseg.sinks.base import Ending, StopRequested
 
 LARGEST = (1280, 720)  # columns and rows of a window when it opens; it can be resized
 QUIT, PAUSE, SAVE, ESCAPE = ord("q"), ord(" "), ord("s"), 27
@@ -105,7 +105,7 @@ class WindowSink:
         if self._act(cv2.waitKey(1)) == PAUSE:
             self._pause()
 
-    def close(self, ok: bool = True) -> list[str]:
+    def close(self, ok: bool = True, ending: Ending = Ending.END) -> list[str]:
         """Close the windows."""
         for source in self._live:
             with contextlib.suppress(cv2.error):  # the user may have closed it

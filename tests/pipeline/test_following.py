@@ -25,6 +25,7 @@ from streamseg.pipeline.statistics import Statistics
 from streamseg.planes import Picture, Planes
 from streamseg.regions import Regions
 from streamseg.result import Found, Result
+from streamseg.sinks import Ending
 from streamseg.tracking import Tracker, make_tracker
 from streamseg.tracking.hindsight import Hindsight
 
@@ -98,7 +99,7 @@ class Kept:
         self.results.append(result)
         self.changed.set()
 
-    def close(self, ok: bool = True) -> list[str]:
+    def close(self, ok: bool = True, ending: Ending = Ending.END) -> list[str]:
         return []
 
 

@@ -21,7 +21,7 @@ from streamseg.instances import Instances
 from streamseg.pipeline import Outlet, Pipeline
 from streamseg.planes import Picture
 from streamseg.result import Found, Result
-from streamseg.sinks import StopRequested
+from streamseg.sinks import Ending, StopRequested
 from streamseg.tracking.observation import Observation
 
 PATIENT = 20.0
@@ -100,7 +100,7 @@ class FakeSink:
             raise StopRequested
         self.results.append(result)
 
-    def close(self, ok: bool = True) -> list[str]:
+    def close(self, ok: bool = True, ending: Ending = Ending.END) -> list[str]:
         self.closed.append(ok)
         if "fail_to_close" in self.at:
             raise OSError("cannot finish")
