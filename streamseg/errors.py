@@ -18,6 +18,10 @@ class Finished(UserError):
     """There is nothing to do: what was to be gone on with is whole. The command line says so and exits with 0."""
 
 
+class Mismatch(UserError):
+    """What was to be gone on with was made by a run that did something else."""
+
+
 class StageError(StreamsegError):
     """A stage of the pipeline failed; the original exception is ``__cause__``.
 

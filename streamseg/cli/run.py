@@ -23,6 +23,13 @@ def run(settings: Settings, interrupts: Interrupts) -> int:
     """
     if not settings.source:
         raise UserError("no source given; name a video, a camera's number or a stream: --source WHAT")
+    from streamseg.pipeline.batch import jobs_of
+
+    jobs = jobs_of(settings)
+    if jobs is not None:
+        from streamseg.cli.batch import run_batch
+
+        return run_batch(jobs, interrupts)
     from streamseg.cli.summary import summary
     from streamseg.pipeline.allocation import tidy_memory
     from streamseg.pipeline.wiring import Plan

@@ -25,7 +25,7 @@ def summary(statistics: Statistics) -> str:
         if stream.carried:
             lines.append(f"{stream.info.name}: {_carried(stream, statistics.seconds)}")
         lines += [f"{stream.info.name}: {note}" for note in stream.notes]
-    lines.append(_losses(statistics.streams))
+    lines.append("lost: " + (losses(statistics.streams) or "nothing"))
     lines.append(_busy(statistics))
     lines += statistics.notes
     return "\n".join(line for line in lines if line)
@@ -78,7 +78,8 @@ def _regions(statistics: Statistics) -> str:
     return "regions, share of the frames: " + ", ".join(parts) if parts else ""
 
 
-def _losses(streams: list[StreamStatistics]) -> str:
+def losses(streams: list[StreamStatistics]) -> str:
+    """What could not be had; empty for nothing."""
     several = len(streams) > 1
     parts = []
     for stream in streams:
@@ -87,7 +88,7 @@ def _losses(streams: list[StreamStatistics]) -> str:
             lost["dropped frames"] += stream.dropped
         where = f" ({stream.info.name})" if several else ""
         parts += [f"{number} {what}{where}" for what, number in lost.items() if number]
-    return "lost: " + (", ".join(parts) or "nothing")
+    return ", ".join(parts)
 
 
 def _busy(statistics: Statistics) -> str:

@@ -32,12 +32,20 @@ class Outputs:
         infos: What is known of each source.
         show: Whether to show a window.
         read: What is read besides the sources' own files; none of it may be written to.
+        leave_parts: Leave files unfinished where the run is stopped, to be gone on with.
 
     Raises:
         UserError: Several sources, but the output is no folder, or the records' format is for one.
     """
 
-    def __init__(self, settings: Settings, infos: Sequence[StreamInfo], show: bool, read: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        infos: Sequence[StreamInfo],
+        show: bool,
+        read: Sequence[Path] = (),
+        leave_parts: bool = False,
+    ) -> None:
         self._settings = settings
         self._read = read
         self._infos = infos
@@ -45,6 +53,7 @@ class Outputs:
         self._videos: dict[int, Path] = {}
         self._images: list[int] = []
         self._overwrite = settings.overwrite
+        self._leave_parts = leave_parts
         self._records = _record_files(settings, [info.name for info in infos])
         output = settings.output
         if output is None:
@@ -73,7 +82,7 @@ class Outputs:
 
                 check_video(path, read, overwrite=self._overwrite)
         if self._images:
-            self._open_images()
+            self._open_images(self._overwrite)
         self._check_tables(read)
         if self._show:
             from streamseg.sinks.window import check_screen
@@ -94,10 +103,13 @@ class Outputs:
                 )
         files = [*self._videos.values(), *(Path(path) for path in self._records if path != "-")]
         files += [Path(self._settings.tracks)] if self._settings.tracks is not None else []
-        if any(Staged(path).earlier() is not None for path in files):
-            self._overwrite = True
-        elif files and not self._images and all(path.is_file() for path in files) and not self._overwrite:
-            raise Finished(f"{', '.join(map(str, files))}: finished already, so there is nothing to go on with")
+        begun = any(Staged(path).earlier() is not None for path in files)
+        files += self._open_images(overwrite=True) if self._images else []
+        there = [path.is_file() for path in files]
+        if files and all(there) and not begun and not self._overwrite:
+            what = str(self._settings.output) if self._images else ", ".join(map(str, files))
+            raise Finished(f"{what}: finished already, so there is nothing to go on with")
+        self._overwrite |= begun or (bool(self._images) and any(there))
 
     def make(self) -> list[Outlet]:
         """Make the sinks.
@@ -118,6 +130,7 @@ class Outputs:
                     crf=settings.crf,
                     preset=settings.preset,
                     codec=settings.codec,
+                    leave_part=self._leave_parts,
                 )
                 outlets.append(Outlet(video, (i,), f"write {path.name}"))
         if settings.output is not None and self._images:
@@ -132,20 +145,21 @@ class Outputs:
             outlets.append(Outlet(WindowSink(), None, "show window"))
         return outlets
 
-    def _open_images(self) -> None:
+    def _open_images(self, overwrite: bool) -> list[Path]:
         """Try the images' names out: opening chooses them and writes nothing."""
         from streamseg.sinks import ImageSink
 
-        trial = ImageSink(str(self._settings.output), overwrite=self._overwrite)
+        trial = ImageSink(str(self._settings.output), overwrite=overwrite)
         for i in self._images:
             trial.open(self._infos[i])
+        return trial.targets
 
     def _tables(self) -> list[Outlet]:
         """The sinks of records and tracks."""
         import streamseg.sinks
 
         settings, outlets = self._settings, []
-        options: dict[str, Any] = {"overwrite": self._overwrite}
+        options: dict[str, Any] = {"overwrite": self._overwrite, "leave_part": self._leave_parts}
         several = {"several_sources": len(self._infos) > 1, **options}
         if settings.records is not None:
             make_folder(settings.records, "--records")
@@ -181,6 +195,11 @@ def records_format(settings: Settings) -> str:
     return "mot" if Path(settings.records or "").suffix.lower() == ".txt" else "jsonl"
 
 
+def records_suffix(settings: Settings) -> str:
+    """How files of records are called at the end."""
+    return _RECORDS[records_format(settings)][1]
+
+
 def _record_files(settings: Settings, names: Sequence[str]) -> dict[str, tuple[int, ...] | None]:
     """The files of records, each with the sources that it is for; None for all of them."""
     if settings.records is None:
@@ -205,13 +224,13 @@ def output_paths(output: str, names: Sequence[str]) -> list[Path]:
         names: What the sources are called: file names, ``camera 0``, URLs without credentials.
 
     Returns:
-        One path per source, all different: ``output`` itself, or ``<stem>-annotated.mp4`` in the folder.
+        One path per source, all different: ``output`` itself, or ``<stem>.mp4`` in the folder.
 
     Raises:
         UserError: Several sources, but ``output`` is no folder.
     """
     if is_folder(output):
-        return [Path(output) / f"{stem}-annotated.mp4" for stem in _different([_stem(name) for name in names])]
+        return [Path(output) / f"{stem}.mp4" for stem in _different([_stem(name) for name in names])]
     if len(names) > 1:
         raise UserError(f"--output {output}: {len(names)} sources need a folder; add a slash to have one made")
     return [Path(output)]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from streamseg.errors import UserError
+from streamseg.errors import Mismatch
 from streamseg.frame import StreamInfo
 from streamseg.pipeline.core import Outlet
 from streamseg.pipeline.marks import Mark, Start, check_sum, read_marks, start_for
@@ -48,7 +48,8 @@ def resume(
     """Prepare sources, sinks and trackers to go on where an earlier run broke off; new ones where there is nothing.
 
     Raises:
-        UserError: The earlier run did something else, or its files cannot be read.
+        Mismatch: The earlier run did something else.
+        UserError: Its files cannot be read.
     """
     return [
         _resume_one(settings, source, _of_stream(outlets, stream), tracker, run)
@@ -110,10 +111,10 @@ def _compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         if before.get(name) == now.get(name):
             continue
         if name in ("source", "model", "classes"):
-            raise UserError(f"--resume: the earlier run had another {name}; give the same, or leave --resume out")
+            raise Mismatch(f"--resume: the earlier run had another {name}; give the same, or leave --resume out")
         flag = "--" + name.replace("_", "-")
         was, is_now = (_shown(run.get(name)) for run in (before, now))
-        raise UserError(
+        raise Mismatch(
             f"--resume: the earlier run had {flag} {was}, this one has {is_now}; give the same, or leave --resume out"
         )
 

@@ -42,12 +42,13 @@ class Plan:
     Args:
         settings: What to do; ``settings.source`` must not be empty.
         window_by_default: Show a window where ``settings.show`` is None and nothing is written.
+        leave_parts: Leave files unfinished where the run is stopped, to be gone on with.
 
     Raises:
         UserError: A source cannot be opened, or an output cannot be written.
     """
 
-    def __init__(self, settings: Settings, window_by_default: bool = False) -> None:
+    def __init__(self, settings: Settings, window_by_default: bool = False, leave_parts: bool = False) -> None:
         self.settings = settings
         self.sources: list[Source] = []
         self._taken = False
@@ -57,7 +58,8 @@ class Plan:
             for spec in expand(settings.source):
                 self.sources.append(open_source(spec, codec=settings.codec, deinterlace=settings.deinterlace))
             self.sources = told_apart(self.sources)
-            self._outputs = Outputs(settings, [source.info for source in self.sources], self._show)
+            infos = [source.info for source in self.sources]
+            self._outputs = Outputs(settings, infos, self._show, leave_parts=leave_parts)
             self._outputs.check()
         except BaseException:
             self.close()

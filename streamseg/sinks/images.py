@@ -64,6 +64,11 @@ class ImageSink:
         self._taken: set[str] = set()
         self._written = 0
 
+    @property
+    def targets(self) -> list[Path]:
+        """The files that are written for all streams that were opened."""
+        return [target for targets in self._targets.values() for target in targets]
+
     def open(self, info: StreamInfo) -> None:
         """Choose the files' names.
 

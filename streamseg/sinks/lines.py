@@ -41,6 +41,7 @@ class LinesSink:
     Args:
         path: The file; ``-`` is standard output, one line at a time.
         overwrite: Replace an older file, once the new one is whole.
+        leave_part: Leave the hidden file as it is where the run is stopped, to be gone on with.
 
     Raises:
         UserError: It cannot be written there.
@@ -53,8 +54,9 @@ class LinesSink:
     every_frame: ClassVar[bool] = False
     """Whether each frame has a line, rather than only those in which there is something."""
 
-    def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False, leave_part: bool = False) -> None:
         check(path, overwrite=overwrite)
+        self._leave_part = leave_part
         self._staged = None if os.fspath(path) == STANDARD_OUTPUT else Staged(Path(os.path.abspath(path)))
         self._marking = (
             MarkFile(self._staged.part.with_name(f"{self._staged.part.name}.marks")) if self._staged else None
@@ -184,6 +186,8 @@ class LinesSink:
             try:
                 os.fsync(file.fileno())
                 file.close()
+                if ok and self._leave_part and ending is Ending.STOPPED:
+                    return [*notes, self._staged.left()]
                 if not ok and not self._whole:
                     self._staged.discard()
                     self._marking.discard()

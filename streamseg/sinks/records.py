@@ -55,7 +55,7 @@ class RecordsSink(LinesSink):
     Args:
         path: The file; ``-`` is standard output, one line at a time.
         several_sources: Add each frame's source to its line.
-        overwrite: Replace an older file, once the new one is whole.
+        how: ``overwrite`` and ``leave_part`` of ``LinesSink``.
 
     Raises:
         UserError: It cannot be written there.
@@ -63,8 +63,8 @@ class RecordsSink(LinesSink):
 
     wants_masks = True
 
-    def __init__(self, path: str | os.PathLike[str], *, several_sources: bool = False, overwrite: bool = False) -> None:
-        super().__init__(path, overwrite=overwrite)
+    def __init__(self, path: str | os.PathLike[str], *, several_sources: bool = False, **how: bool) -> None:
+        super().__init__(path, **how)
         self._with_source = several_sources
 
     every_frame = True

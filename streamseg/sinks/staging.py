@@ -117,6 +117,10 @@ class Staged:
             self.discard()
         return [f"wrote {self.path}"]
 
+    def left(self) -> str:
+        """What to say where the part stays."""
+        return f"{self.path.name} is not finished; run again to go on with it"
+
     def rescue(self, finished: Path | None = None) -> Path:
         """Move the part (or ``finished``) to the first free name: ``name.partial.mp4``, then ``name.partial-2.mp4``."""
         number = 1

@@ -98,7 +98,7 @@ class TracksSink:
     Args:
         path: The file.
         several_sources: Begin each row with the source's name.
-        overwrite: Replace an older file.
+        how: ``overwrite`` and ``leave_part`` of ``LinesSink``.
 
     Raises:
         UserError: It cannot be written there.
@@ -108,9 +108,8 @@ class TracksSink:
     wants_masks = False
     on_main_thread = False
 
-    def __init__(self, path: str | os.PathLike[str], *, several_sources: bool = False, overwrite: bool = False) -> None:
-        check(path, overwrite=overwrite)
-        self._sights = _Sights(path, overwrite=overwrite)
+    def __init__(self, path: str | os.PathLike[str], *, several_sources: bool = False, **how: bool) -> None:
+        self._sights = _Sights(path, **how)
         self._with_source = several_sources
         self._tracks: dict[str, dict[int, Track]] = {}
         self._lock = threading.Lock()
@@ -161,7 +160,7 @@ class TracksSink:
         Raises:
             UserError: It could not be written.
         """
-        return self._sights.publish(self._table, ok)
+        return self._sights.publish(self._table, ok, ending)
 
     def _add(self, source: str, seconds: float, rows: Iterable[Sight]) -> None:
         tracks = self._tracks.setdefault(source, {})
@@ -231,7 +230,7 @@ class _Sights(LinesSink):
         except (OSError, ValueError) as error:
             raise cannot_write(self._staged.path, error) from None
 
-    def publish(self, write: Callable[[TextIO], None], ok: bool) -> list[str]:
+    def publish(self, write: Callable[[TextIO], None], ok: bool, ending: Ending) -> list[str]:
         """Put a table under the final name in place of the lines, which stay where it fails."""
         assert self._staged is not None and self._marking is not None
         file, self._file = self._file, None
@@ -241,6 +240,8 @@ class _Sights(LinesSink):
         whole = self._staged.part.with_name(f"{self._staged.part.name}2")
         try:
             file.close()
+            if ok and self._leave_part and ending is Ending.STOPPED:
+                return [*notes, self._staged.left()]
             if not ok:
                 if not self._whole:
                     self._staged.discard()

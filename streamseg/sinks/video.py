@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from streamseg.errors import UserError
+from streamseg.errors import Mismatch, UserError
 from streamseg.frame import StreamInfo
 from streamseg.result import Result
 from streamseg.sinks.base import Ending
@@ -49,6 +49,7 @@ class VideoFileSink:
         crf: libx264's quality, 0 to 51; lower is better and larger.
         preset: libx264's speed, ``ultrafast`` to ``placebo``.
         codec: Whether libx264 encodes or a GPU, see :func:`streamseg.sinks.hardware.on_gpu`.
+        leave_part: Leave the hidden file as it is where the run is stopped, to be gone on with.
 
     Raises:
         UserError: It cannot be written there.
@@ -66,8 +67,10 @@ class VideoFileSink:
         crf: float = 23,
         preset: str = "superfast",
         codec: str = "software",
+        leave_part: bool = False,
     ) -> None:
         check(path, overwrite=overwrite)
+        self._leave_part = leave_part
         self._staged = Staged(Path(os.path.abspath(path)))
         self._format = FORMATS[self._staged.path.suffix.lower()]
         self._quality = (crf, preset, codec)
@@ -141,7 +144,7 @@ class VideoFileSink:
             assert self._part is not None
             self._done = True
             self._part.abandon()
-            raise UserError(
+            raise Mismatch(
                 f"{self._staged.path}: --resume: what is there was encoded with other settings or by another version;"
                 " give the same, or begin anew without --resume"
             ) from None
@@ -169,6 +172,8 @@ class VideoFileSink:
             plan = self._part.finish(complete=ending is Ending.END)
         except _TROUBLE as error:
             raise self._failed(error) from None
+        if ok and self._leave_part and ending is Ending.STOPPED:
+            return [self._staged.left()]
         return self._notes + self._part.notes + self._part.clock.notes() + self._publish(ok, plan)
 
     def _begin(self, first: Result) -> Part:

@@ -57,6 +57,11 @@ def _is_file(spec: str) -> bool:
     return URL.match(spec) is None or Path(spec).exists()
 
 
+def is_recorded(spec: str) -> bool:
+    """Whether ``spec`` names files rather than a camera or a stream."""
+    return not _is_camera(spec) and not _is_stream(spec)
+
+
 KINDS: list[Kind] = [
     Kind("camera", _is_camera, "streamseg.sources.camera:CameraSource"),
     Kind("network stream", _is_stream, "streamseg.sources.network:NetworkSource", decodes=True),

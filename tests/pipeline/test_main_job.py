@@ -113,8 +113,8 @@ def test_several_sources_get_a_file_each(clip, tmp_path):
     folder = tmp_path / "new"
     assert main(["--source", str(clip), "--source", str(other), "--output", f"{folder}/", *FLAGS]) == 0
     assert {path.name: len(seconds_of(path)) for path in folder.iterdir()} == {
-        "clip-annotated.mp4": 7,
-        "other-annotated.mp4": 3,
+        "clip.mp4": 7,
+        "other.mp4": 3,
     }
 
 

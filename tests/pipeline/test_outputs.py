@@ -26,7 +26,7 @@ from streamseg.settings import Settings
 def test_a_folder_gets_a_file_for_each_source(tmp_path, names, stems, slash):
     output = f"{tmp_path}/new/" if slash else str(tmp_path)
     paths = output_paths(output, names)
-    assert [path.name for path in paths] == [f"{stem}-annotated.mp4" for stem in stems]
+    assert [path.name for path in paths] == [f"{stem}.mp4" for stem in stems]
     assert {path.parent for path in paths} == {Path(output)}
 
 
