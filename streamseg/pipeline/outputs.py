@@ -103,7 +103,11 @@ class Outputs:
                 )
         files = [*self._videos.values(), *(Path(path) for path in self._records if path != "-")]
         files += [Path(self._settings.tracks)] if self._settings.tracks is not None else []
-        begun = any(Staged(path).earlier() is not None for path in files)
+        begun = any(Staged(path).is_unfinished() for path in files)
+        if self._videos and not begun:
+            from streamseg.sinks.video import is_unfinished
+
+            begun = any(map(is_unfinished, self._videos.values()))
         files += self._open_images(overwrite=True) if self._images else []
         there = [path.is_file() for path in files]
         if files and all(there) and not begun and not self._overwrite:

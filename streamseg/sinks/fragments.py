@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ class Fragmented:
     Attributes:
         about: What was given to :class:`streamseg.sinks.growing.GrowingFile`; empty where it is none of ours.
         notes: What was noted behind fragments, in order.
-        codings: The boxes that say how each stream is coded (``stsd``), in the order of the streams.
+        coding: How the first stream is coded, see :func:`coding_of`.
         ends: For each fragment, in bytes, where it ends.
         kept: For each fragment, what there is of each stream up to its end.
         closing: After so many fragments the muxer was about to end; None where it was not.
@@ -52,7 +53,7 @@ class Fragmented:
 
     about: dict[str, Any] = field(default_factory=dict)
     notes: list[bytes] = field(default_factory=list)
-    codings: list[bytes] = field(default_factory=list)
+    coding: bytes = b""
     ends: list[int] = field(default_factory=list)
     kept: list[tuple[Kept, ...]] = field(default_factory=list)
     closing: int | None = None
@@ -93,7 +94,7 @@ def scan(path: Path) -> Fragmented:
         for kind, start, end in _boxes(file):
             if kind == b"moov":
                 body = _read(file, start, end)
-                scales, tracks, defaults, found.codings = _streams(body)
+                scales, tracks, defaults, found.coding = _streams(body)
                 kept = [Kept() for _ in scales]
             elif kind == b"free" and end - start <= _MOST_NOTE:
                 _take_note(found, _read(file, start, end))
@@ -118,8 +119,8 @@ def cut_to_whole(path: Path) -> bool:
     return bool(ends)
 
 
-def codings_of(moov: bytes) -> list[bytes]:
-    """How each stream is coded: the contents of the ``stsd`` boxes in those of a ``moov``."""
+def coding_of(moov: bytes) -> bytes:
+    """How the first stream is coded: the contents of its ``stsd`` box in those of a ``moov``, less its bit rate."""
     return _streams(moov)[3]
 
 
@@ -164,32 +165,36 @@ def _take_note(found: Fragmented, body: bytes) -> None:
     note = body[len(MARK) :]
     if note == CLOSING:
         found.closing = len(found.ends)
-    elif found.ends:
+    elif found.about or found.ends:
         found.notes = [*found.notes[1 - MOST_NOTES :], note]
-    elif not found.about:
-        try:
+    else:
+        with contextlib.suppress(ValueError):
             about = json.loads(note)
-        except ValueError:
-            return
-        found.about = about if isinstance(about, dict) else {}
+            found.about = about if isinstance(about, dict) else {}
 
 
-def _streams(moov: bytes) -> tuple[list[int], dict[int, int], dict[int, int], list[bytes]]:
-    """Of a ``moov``: ticks per second, place by track number, usual duration by track number, and codings."""
+def _streams(moov: bytes) -> tuple[list[int], dict[int, int], dict[int, int], bytes]:
+    """Of a ``moov``: ticks per second, place by track number, usual duration by track number, and first coding."""
     scales: list[int] = []
     tracks: dict[int, int] = {}
     defaults: dict[int, int] = {}
-    codings: list[bytes] = []
+    coding = b""
     for way, body in _inner(moov):
         if way[-1] == b"tkhd":
             tracks[_number(body, 20 if body[0] == 1 else 12)] = len(tracks)
         elif way[-1] == b"mdhd":
             scales.append(_number(body, 20 if body[0] == 1 else 12))
-        elif way[-1] == b"stsd":
-            codings.append(body)
+        elif way[-1] == b"stsd" and not coding:
+            coding = _without_bit_rate(body)
         elif way[-1] == b"trex":
             defaults[_number(body, 4)] = _number(body, 12)
-    return scales, tracks, defaults, codings
+    return scales, tracks, defaults, coding
+
+
+def _without_bit_rate(stsd: bytes) -> bytes:
+    """A ``stsd`` without ``btrt``, which says what came out, and without the lengths that it is part of."""
+    at = stsd.find(b"\0\0\0\x14btrt")
+    return stsd[12:] if at < 0 else stsd[12:at] + stsd[at + 20 :]
 
 
 def _after(

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from streamseg.sinks.fragments import CLOSING, MARK, codings_of
+from streamseg.sinks.fragments import CLOSING, MARK, coding_of
 
 
 class HeaderDiffers(Exception):
@@ -25,18 +25,16 @@ class GrowingFile:
         path: The file; it is made anew, or, with ``at``, cut there and appended to.
         about: What is noted in the file, behind its header, for whoever goes on with it.
         at: Byte at which to go on.
-        codings: How the streams are coded in the file that is appended to.
+        coding: How the first stream is coded in the file that is appended to.
 
     Raises:
         OSError: It cannot be written.
     """
 
-    def __init__(
-        self, path: Path, about: dict[str, Any], at: int | None = None, codings: list[bytes] | None = None
-    ) -> None:
+    def __init__(self, path: Path, about: dict[str, Any], at: int | None = None, coding: bytes = b"") -> None:
         self._file = path.open("wb" if at is None else "r+b", buffering=0)
         self._appending = at is not None
-        self._codings = codings or []
+        self._coding = coding
         self._about = about
         self._head = bytearray()  # of a box whose beginning is not yet known, or that is read whole
         self._kind = b""
@@ -112,9 +110,9 @@ class GrowingFile:
     def _end(self) -> None:
         kind, self._kind = self._kind, b""
         if kind == b"moov" and self._appending:
-            codings = codings_of(bytes(self._head[8:]))
+            coding = coding_of(bytes(self._head[8:]))
             self._head.clear()
-            if codings != self._codings:
+            if coding != self._coding:
                 raise HeaderDiffers
             self._appending = False
         elif kind == b"moov":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from streamseg.result import Result
 from streamseg.sinks.base import Ending, StopRequested
 from streamseg.sinks.markfile import MarkFile, read_marks
 from streamseg.sinks.staging import Staged, cannot_write, check_file
-from streamseg.sinks.textcut import keep_frames, last_frames
+from streamseg.sinks.textcut import is_kept, keep_frames, last_frames
 
 STANDARD_OUTPUT = "-"
 _SYNC = 1.0  # seconds after which what was written must be on the disk
@@ -100,6 +101,8 @@ class LinesSink:
             return 0 if most is None else most  # what has been read from a pipe is not ours to keep
         if self._there is None:
             part = self._staged.earlier()
+            if part is None and self._staged.path.is_file():
+                part = self._staged.path  # finished before the others of the same run were, or with them when stopped
             try:
                 self._there = last_frames(part, self.frame_of) if part is not None else {}
             except OSError as error:
@@ -113,19 +116,21 @@ class LinesSink:
         """Keep so many frames of a source of an earlier run, and go on after them; before ``open``."""
         self._resumed[source] = frames
 
+    def is_kept(self, line: bytes) -> bool:
+        """Whether a line of an earlier run stays."""
+        return is_kept(line, self.frame_of, self._resumed)
+
     def open(self, info: StreamInfo) -> None:
-        """Begin the file with the first stream.
+        """Begin the file with the first stream; one that is gone on with stays as it is until a frame comes.
 
         Raises:
             UserError: It cannot be written.
         """
         with self._lock:
-            if self._file is not None:
-                return
-            if self._staged is None:
+            if self._file is not None or self._staged is None or any(self._resumed.values()):
                 return
             try:
-                self._file = self._gone_on_with() if any(self._resumed.values()) else self._begun()
+                self._file = self._begun()
             except OSError as error:
                 raise cannot_write(self._staged.path, error) from None
 
@@ -139,7 +144,10 @@ class LinesSink:
 
     def _gone_on_with(self) -> IO[bytes]:
         assert self._staged is not None
-        self._staged.adopt()
+        if self._staged.earlier() is None:
+            shutil.copyfile(self._staged.path, self._staged.part)
+        else:
+            self._staged.adopt()
         keep_frames(self._staged.part, self.frame_of, self._resumed)
         file = self._staged.part.open("ab")
         self._whole = file.tell()
@@ -168,7 +176,9 @@ class LinesSink:
 
     def _append(self, data: bytes) -> None:
         if self._file is None:
-            raise RuntimeError("the file is not open")
+            if not any(self._resumed.values()):
+                raise RuntimeError("the file is not open")
+            self._file = self._gone_on_with()
         self._file.write(data)
         self._file.flush()
         self._whole += len(data)
@@ -193,7 +203,7 @@ class LinesSink:
                     self._marking.discard()
                     return notes
                 notes += self._staged.commit(ok)
-                if ok:
+                if ok and ending is not Ending.STOPPED:
                     self._marking.discard()
                 return notes
             except OSError as error:

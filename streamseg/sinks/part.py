@@ -22,8 +22,10 @@ import av  # isort: skip  # after cv2, which encoding imports first
 LONGEST_OFFSET = Fraction(60)
 """Seconds after which a clock that starts anywhere is taken back to 0: a player would wait for hours."""
 
-_BUFFER = 1 << 20  # bytes; the muxer goes back in what it writes, but not farther
-_OPTIONS = {
+BUFFER = 1 << 20
+"""Bytes; the muxer goes back in what it writes, but not farther."""
+
+OPTIONS = {
     # Cut at key frames only, when it is known how long the frame before is shown: anywhere else that is guessed.
     "movflags": "frag_keyframe+delay_moov+default_base_moof+frag_discont+skip_trailer",
     "use_editlist": "0",
@@ -32,6 +34,7 @@ _OPTIONS = {
     # Packets come in the order of time already, and must not wait for sound that has ended.
     "max_interleave_delta": "100000",  # microseconds
 }
+"""How the muxer writes the growing file."""
 
 
 class Part:
@@ -50,6 +53,7 @@ class Part:
     Attributes:
         clock: The output's timestamps.
         notes: What became of the sound.
+        about: What is noted in the file.
 
     Raises:
         OSError: The file cannot be written.
@@ -73,11 +77,11 @@ class Part:
         at, kept = earlier.cut(frames) if earlier is not None and frames else (None, ())
         about = earlier.about if earlier is not None and at is not None else {}
         self._muxed: dict[int, Fraction] = {}  # by stream, by how much its times were moved
-        self._about = dict(about)
-        self._file = GrowingFile(path, self._about, at, earlier.codings if earlier is not None else None)
+        self.about = dict(about)
+        self._file = GrowingFile(path, self.about, at, earlier.coding if earlier is not None else b"")
         try:
-            options = {**_OPTIONS, "fragment_index": str(len(earlier.ends) + 1)} if earlier is not None else _OPTIONS
-            self._output = av.open(self._file, "w", format="mp4", container_options=dict(options), buffer_size=_BUFFER)
+            options = {**OPTIONS, "fragment_index": str(len(earlier.ends) + 1)} if earlier is not None else OPTIONS
+            self._output = av.open(self._file, "w", format="mp4", container_options=dict(options), buffer_size=BUFFER)
             self._encoder = Encoder(self._output, info, quality, first.painted())
             self._sound = Sound(info.path, self._output, for_players) if info.path is not None else None
         except BaseException:
@@ -90,7 +94,7 @@ class Part:
             self._go_on(kept)
         else:
             self._shift, self._take_back = self._start(info, first)
-        self._about.update(name=name, shift=str(self._shift), take_back=self._take_back)
+        self.about.update(name=name, shift=str(self._shift), take_back=self._take_back)
 
     def write(self, result: Result) -> None:
         """Encode one annotated frame, and take over the sound up to it.

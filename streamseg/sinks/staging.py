@@ -67,11 +67,13 @@ class Staged:
     Attributes:
         path: The final name.
         part: The hidden name that it is written under, ``.name.mp4.part``; it stays after a crash.
+        marks: A hidden name for what it takes to go on with the part where that has no place for it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.part = path.with_name(f".{path.name}.part")
+        self.marks = path.with_name(f".{path.name}.part.marks")
 
     def begin(self) -> list[str]:
         """Make room for the part; what a crash left there is kept under a visible name, and said so."""
@@ -81,6 +83,10 @@ class Staged:
         except OSError as error:
             raise cannot_write(self.path, error) from None
         return []
+
+    def is_unfinished(self) -> bool:
+        """Whether an earlier run left something of this file that can be gone on with."""
+        return self.earlier() is not None or self.marks.is_file()
 
     def earlier(self) -> Path | None:
         """What an earlier run left: the part, else what was whole when that run failed; None for nothing.
@@ -104,8 +110,8 @@ class Staged:
         if found is not None and found != self.part:
             os.replace(found, self.part)
 
-    def commit(self, ok: bool = True, whole: Path | None = None) -> list[str]:
-        """Put the finished part (or ``whole`` in its stead) under its final name.
+    def commit(self, ok: bool = True, whole: Path | None = None, keep_part: bool = False) -> list[str]:
+        """Put the finished part under its final name, or ``whole`` in its stead; the part then goes or is kept.
 
         With ``ok`` False it goes under ``name.partial.mp4``, and an older file stays.
         """
@@ -113,7 +119,7 @@ class Staged:
             return [f"the run failed; what is new is in {self.rescue(whole).name}, {self.path.name} was not written"]
         os.replace(whole or self.part, self.path)
         sync_folder(self.path.parent)
-        if whole is not None:
+        if whole is not None and not keep_part:
             self.discard()
         return [f"wrote {self.path}"]
 

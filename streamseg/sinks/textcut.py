@@ -32,11 +32,9 @@ def keep_frames(path: Path, frame_of: FrameOf, frames: Mapping[str, int]) -> Non
     Raises:
         OSError: The file cannot be changed; it is then as it was.
     """
-    only = next(iter(frames.values())) if len(frames) == 1 else 0
 
     def wanted(line: bytes) -> bool:
-        about = frame_of(line) if line.endswith(b"\n") else None
-        return about is not None and about[1] < frames.get(about[0], 0 if about[0] else only)
+        return is_kept(line, frame_of, frames)
 
     at, end, cut = 0, 0, False
     with path.open("rb") as file:
@@ -58,3 +56,12 @@ def keep_frames(path: Path, frame_of: FrameOf, frames: Mapping[str, int]) -> Non
             copy.flush()
             os.fsync(copy.fileno())
     os.replace(new, path)
+
+
+def is_kept(line: bytes, frame_of: FrameOf, frames: Mapping[str, int]) -> bool:
+    """Whether a line is whole and one of the first ``frames`` frames of its source."""
+    about = frame_of(line) if line.endswith(b"\n") else None
+    if about is None:
+        return False
+    only = next(iter(frames.values())) if len(frames) == 1 and not about[0] else 0
+    return about[1] < frames.get(about[0], only)

@@ -223,8 +223,10 @@ class _Sights(LinesSink):
         if not any(self._resumed.values()):
             return
         try:
-            with self._staged.part.open("rb") as file:
+            with (self._staged.earlier() or self._staged.part).open("rb") as file:
                 for line in file:
+                    if not self.is_kept(line):
+                        continue
                     _, seconds, source, rows = json.loads(line)
                     yield source, seconds, [(identity, label, score, box) for identity, label, score, box in rows]
         except (OSError, ValueError) as error:
@@ -250,8 +252,10 @@ class _Sights(LinesSink):
                 write(table)
                 table.flush()
                 os.fsync(table.fileno())
-            notes += self._staged.commit(whole=whole)
-            self._marking.discard()
+            stopped = ending is Ending.STOPPED
+            notes += self._staged.commit(whole=whole, keep_part=stopped)
+            if not stopped:
+                self._marking.discard()
             return notes
         except OSError as error:
             whole.unlink(missing_ok=True)

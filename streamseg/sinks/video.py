@@ -16,6 +16,7 @@ from streamseg.sinks.hardware import on_gpu
 from streamseg.sinks.part import Part
 from streamseg.sinks.remux import Plan, finish
 from streamseg.sinks.staging import Staged, cannot_write, check_file
+from streamseg.sinks.unfinish import note_stopped, unfinish, was_stopped
 
 import av  # isort: skip  # after cv2, which part imports first
 
@@ -23,6 +24,11 @@ import av  # isort: skip  # after cv2, which part imports first
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
 _TROUBLE = (av.error.FFmpegError, OSError)
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether an earlier run left something of this file that can be gone on with."""
+    return Staged(path).is_unfinished() or was_stopped(path) is not None
 
 
 def check(path: str | os.PathLike[str], sources: Sequence[str] = (), *, overwrite: bool = False) -> None:
@@ -77,6 +83,7 @@ class VideoFileSink:
         self._notes: list[str] = []
         self._info: StreamInfo | None = None
         self._earlier: Fragmented | None = None
+        self._made_again = False  # whether the hidden file was made of a finished one
         self._frames = 0
         self._part: Part | None = None
         self._marks: list[bytes] = []  # that came before there was a part
@@ -95,11 +102,25 @@ class VideoFileSink:
         return self._earlier.notes if self._earlier is not None else []
 
     def kept(self, source: str, most: int | None = None) -> int:
-        """How many frames of an earlier run can be gone on after, ``most`` at most."""
+        """How many frames of an earlier run can be gone on after, ``most`` at most.
+
+        Raises:
+            UserError: What is there cannot be read, or not made a growing file again.
+        """
         if self._earlier is None:
-            part = self._staged.earlier()
-            self._earlier = scan(part) if part is not None else Fragmented()
+            try:
+                self._earlier = self._found()
+            except _TROUBLE as error:
+                raise cannot_write(self._staged.path, error) from None
         return self._earlier.frames(most) if self._earlier.about else 0
+
+    def _found(self) -> Fragmented:
+        """What an earlier run left, as the hidden file or one that can be renamed to it."""
+        part, stopped = self._staged.earlier(), None
+        if part is None and (stopped := was_stopped(self._staged.path)) is not None:
+            part, self._made_again = self._staged.part, True
+            unfinish(self._staged.path, part, stopped)
+        return scan(part) if part is not None else Fragmented()
 
     def resume(self, source: str, frames: int) -> None:
         """Keep so many frames of an earlier run (as ``kept`` has it), and go on after them; before ``open``."""
@@ -163,6 +184,8 @@ class VideoFileSink:
         if self._done:
             return []
         self._done = True
+        if self._part is None and self._frames:
+            return self._untouched()
         if self._part is None:
             if self._info is not None:
                 self._staged.discard()
@@ -174,7 +197,14 @@ class VideoFileSink:
             raise self._failed(error) from None
         if ok and self._leave_part and ending is Ending.STOPPED:
             return [self._staged.left()]
-        return self._notes + self._part.notes + self._part.clock.notes() + self._publish(ok, plan)
+        notes = self._notes + self._part.notes + self._part.clock.notes()
+        return notes + self._publish(ok, plan, ending is Ending.STOPPED)
+
+    def _untouched(self) -> list[str]:
+        """What there was stays as it was, where no new frame came."""
+        if self._made_again:
+            self._staged.discard()
+        return [f"no frame came, so {self._staged.path.name} stays as the earlier run left it"]
 
     def _begin(self, first: Result) -> Part:
         assert self._info is not None
@@ -189,14 +219,16 @@ class VideoFileSink:
             frames=self._frames,
         )
 
-    def _publish(self, ok: bool, plan: Plan) -> list[str]:
+    def _publish(self, ok: bool, plan: Plan, stopped: bool) -> list[str]:
         staged = self._staged
         if not ok:
             return staged.commit(ok)
         whole = staged.part.with_name(staged.part.name + "2")
-        assert self._info is not None
+        assert self._info is not None and self._part is not None
         try:
             notes = finish(staged.part, whole, self._format, self._info.path, plan)
+            if stopped and self._format != "matroska" and self._info.path is not None:
+                note_stopped(whole, self._part.about, scan(staged.part).notes)
         except _TROUBLE as error:
             # The part is whole too, only with its index spread over it, and a Matroska's sound may be missing.
             whole.unlink(missing_ok=True)
