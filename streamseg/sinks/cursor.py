@@ -10,6 +10,10 @@ from typing import Any
 from streamseg.media import Packets, open_media, reading, video_stream
 from streamseg.timeline import Timeline
 
+import cv2  # noqa: F401  # isort: skip  # before av: both bring FFmpeg, and cv2 must find its own first
+from av.stream import Discard, Disposition
+
+_MOST_REORDERED = 32  # packets without a decoding time, after which there are none
 _INDEXED = ("mov",)  # these find a stream's packets without reading the others
 
 
@@ -39,14 +43,12 @@ class Cursor:
         except BaseException:
             self._file.close()
             raise
-        from av.stream import Discard
-
         self.stream = self.container.streams[index]
         if self.container.format.name.startswith(_INDEXED):
             for other in self.container.streams:
                 if other.index != index:
                     other.discard = Discard.all
-        self._packets = self._wanted(index)
+        self._packets = _with_decoding_times(self._wanted(index))
         self.ahead: Any = next(self._packets, None)
 
     @property
@@ -78,10 +80,31 @@ class Cursor:
 
     def _wanted(self, index: int) -> Generator[Any, None, None]:
         timeline = Timeline(self.container.format.name)
+        cover = bool(self.stream.disposition & Disposition.attached_pic)
         for packet in timeline.timed(Packets(self.container)):
+            if cover and packet.pts is None:
+                packet.pts = packet.dts = 0
             timed = packet.pts is not None or packet.dts is not None
             if packet.stream_index == index and packet.size and timed:
                 yield packet
+
+
+def _with_decoding_times(packets: Iterator[Any]) -> Generator[Any, None, None]:
+    """The packets, those at the beginning with the decoding times that some containers leave out there."""
+    waiting: list[Any] = []
+    for packet in packets:
+        if packet.dts is None:
+            waiting.append(packet)
+            if len(waiting) < _MOST_REORDERED:
+                continue
+        else:
+            for place, early in enumerate(reversed(waiting), 1):
+                early.dts = packet.dts - place * max(1, packet.duration or 1)
+        yield from waiting
+        waiting.clear()
+        if packet.dts is not None:
+            yield packet
+    yield from waiting
 
 
 def time_of(packet: Any) -> Fraction:
@@ -98,8 +121,6 @@ def beside(path: Path) -> list[tuple[int, str, str]]:
         OSError: The file cannot be opened.
         av.error.FFmpegError: It cannot be read.
     """
-    from av.stream import Discard
-
     with reading(path) as container:
         main = video_stream(container)
         return [

@@ -85,22 +85,19 @@ def scan(path: Path) -> Fragmented:
         OSError: It cannot be read.
     """
     found = Fragmented()
-    scales: list[int] = []
-    tracks: dict[int, int] = {}
-    defaults: dict[int, int] = {}
+    header = _Header()
     kept: list[Kept] = []
     pending: list[Kept] | None = None
-    with path.open("rb") as file:
+    with path.open("rb") as file, contextlib.suppress(LookupError, ZeroDivisionError):  # damage: what follows is lost
         for kind, start, end in _boxes(file):
             if kind == b"moov":
-                body = _read(file, start, end)
-                scales, tracks, defaults, found.coding = _streams(body)
-                kept = [Kept() for _ in scales]
+                header = _header(_read(file, start, end))
+                found.coding, kept = header.coding, [Kept() for _ in header.scales]
             elif kind == b"free" and end - start <= _MOST_NOTE:
                 _take_note(found, _read(file, start, end))
             elif kind == b"moof":
-                pending = _after(_read(file, start, end), kept, scales, tracks, defaults)
-            elif kind == b"mdat" and pending is not None:
+                pending = _after(_read(file, start, end), kept, header)
+            elif kind == b"mdat" and pending:
                 kept, pending = pending, None
                 found.ends.append(end)
                 found.kept.append(tuple(kept))
@@ -121,7 +118,24 @@ def cut_to_whole(path: Path) -> bool:
 
 def coding_of(moov: bytes) -> bytes:
     """How the first stream is coded: the contents of its ``stsd`` box in those of a ``moov``, less its bit rate."""
-    return _streams(moov)[3]
+    return _header(moov).coding
+
+
+@dataclass(slots=True)
+class _Header:
+    """What a ``moov`` says of each stream.
+
+    Attributes:
+        scales: Ticks per second.
+        places: Place of a stream, by the number of its track.
+        usual: Ticks that a packet takes where nothing else is said, by the number of the track.
+        coding: How the first stream is coded.
+    """
+
+    scales: list[int] = field(default_factory=list)
+    places: dict[int, int] = field(default_factory=dict)
+    usual: dict[int, int] = field(default_factory=dict)
+    coding: bytes = b""
 
 
 def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
@@ -173,22 +187,18 @@ def _take_note(found: Fragmented, body: bytes) -> None:
             found.about = about if isinstance(about, dict) else {}
 
 
-def _streams(moov: bytes) -> tuple[list[int], dict[int, int], dict[int, int], bytes]:
-    """Of a ``moov``: ticks per second, place by track number, usual duration by track number, and first coding."""
-    scales: list[int] = []
-    tracks: dict[int, int] = {}
-    defaults: dict[int, int] = {}
-    coding = b""
+def _header(moov: bytes) -> _Header:
+    found = _Header()
     for way, body in _inner(moov):
         if way[-1] == b"tkhd":
-            tracks[_number(body, 20 if body[0] == 1 else 12)] = len(tracks)
+            found.places[_number(body, 20 if body[0] == 1 else 12)] = len(found.places)
         elif way[-1] == b"mdhd":
-            scales.append(_number(body, 20 if body[0] == 1 else 12))
-        elif way[-1] == b"stsd" and not coding:
-            coding = _without_bit_rate(body)
+            found.scales.append(_number(body, 20 if body[0] == 1 else 12))
+        elif way[-1] == b"stsd" and not found.coding:
+            found.coding = _without_bit_rate(body)
         elif way[-1] == b"trex":
-            defaults[_number(body, 4)] = _number(body, 12)
-    return scales, tracks, defaults, coding
+            found.usual[_number(body, 4)] = _number(body, 12)
+    return found
 
 
 def _without_bit_rate(stsd: bytes) -> bytes:
@@ -197,16 +207,14 @@ def _without_bit_rate(stsd: bytes) -> bytes:
     return stsd[12:] if at < 0 else stsd[12:at] + stsd[at + 20 :]
 
 
-def _after(
-    moof: bytes, before: list[Kept], scales: list[int], tracks: dict[int, int], defaults: dict[int, int]
-) -> list[Kept]:
+def _after(moof: bytes, before: list[Kept], header: _Header) -> list[Kept]:
     """What there is of each stream after a fragment."""
     after = list(before)
     place, usual, at = 0, 0, 0
     for way, body in _inner(moof):
         if way[-1] == b"tfhd":
             track, flags, field_at = _number(body, 4), _number(body, 0) & 0xFFFFFF, 8
-            place, usual = tracks[track], defaults.get(track, 0)
+            place, usual = header.places[track], header.usual.get(track, 0)
             field_at += 8 * bool(flags & 0x1) + 4 * bool(flags & 0x2)
             if flags & 0x8:
                 usual = _number(body, field_at)
@@ -215,7 +223,7 @@ def _after(
         elif way[-1] == b"trun":
             count, length = _run(body, usual)
             at += length
-            after[place] = Kept(after[place].samples + count, Fraction(at, scales[place]))
+            after[place] = Kept(after[place].samples + count, Fraction(at, header.scales[place]))
     return after
 
 
@@ -224,6 +232,7 @@ def _run(body: bytes, usual: int) -> tuple[int, int]:
     flags, count = _number(body, 0) & 0xFFFFFF, _number(body, 4)
     if not flags & 0x100:
         return count, count * usual
+    count = min(count, len(body))  # no more than there can be
     start = 8 + 4 * bool(flags & 0x1) + 4 * bool(flags & 0x4)
     step = 4 * sum(bool(flags & bit) for bit in (0x100, 0x200, 0x400, 0x800))
     return count, sum(_number(body, start + step * sample) for sample in range(count))
