@@ -90,6 +90,8 @@ def _marked(inbox: Channel[Segmented], marker: Marker | None, tracker: Tracker |
         if marker is not None:
             marker.before(ticket.frame, lambda: b"" if tracker is None else to_bytes(tracker.state()))
         yield ticket, found
+    if marker is not None:
+        marker.end()
 
 
 def _followed(tracker: Tracker, delay: float, inbox: Iterator[Segmented], stage: Stage) -> Iterator[Segmented]:

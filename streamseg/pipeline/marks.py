@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import struct
@@ -19,6 +20,7 @@ from streamseg.planes import packed_size, planes_of
 EVERY = 2.0
 """Seconds of the source's time between two marks."""
 
+_END = b"end"  # instead of a mark: no more frames came, so that the last ones were told without what follows
 _MOST_FRAMES = 300  # between two marks, where time hardly passes
 _MOST_STATE = 64 << 20  # bytes
 _LENGTH = struct.Struct(">I")
@@ -99,16 +101,29 @@ def check_sum(frame: Frame) -> int:
     return zlib.crc32(packed_size(frame.pixels).to_bytes(8, "big"), total)
 
 
-def read_marks(data: Sequence[bytes]) -> list[Mark]:
-    """The marks among what was kept, those that are none left out, in the order of their frames."""
+def read_marks(data: Sequence[bytes]) -> tuple[list[Mark], bool]:
+    """The marks among what was kept, in the order of their frames, and whether that run had come to an end."""
     marks = {}
     for each in data:
-        try:
+        with contextlib.suppress(ValueError):
             mark = Mark.from_bytes(each)
-        except ValueError:
-            continue
-        marks[mark.index] = mark
-    return [marks[index] for index in sorted(marks)]
+            marks[mark.index] = mark
+    return [marks[index] for index in sorted(marks)], bool(data) and data[-1] == _END
+
+
+def latest_certain(marks: Sequence[Mark], seconds: float, frames: int) -> int:
+    """Index of the first frame that may have been told without all that follows, where a run had come to an end.
+
+    Args:
+        marks: In the order of their frames.
+        seconds: For so long after a frame there can be something that says something about it.
+        frames: So many frames after it there can, whenever they are.
+    """
+    last = marks[-1]
+    certain = [
+        mark.index for mark in marks if last.seconds - mark.seconds >= seconds and mark.index <= last.index - frames
+    ]
+    return certain[-1] if certain else 0
 
 
 def start_for(marks: Sequence[Mark], first: int, seconds: float, frames: int) -> Mark | None:
@@ -153,3 +168,7 @@ class Marker:
         self._last = frame
         mark = Mark(frame.index, frame.pts, frame.time_base, check_sum(frame), self._run, state())
         self._keep(mark.to_bytes())
+
+    def end(self) -> None:
+        """No more frames come."""
+        self._keep(_END)

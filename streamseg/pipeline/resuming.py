@@ -11,7 +11,7 @@ from typing import Any
 from streamseg.errors import Mismatch
 from streamseg.frame import StreamInfo
 from streamseg.pipeline.core import Outlet
-from streamseg.pipeline.marks import Mark, Start, check_sum, read_marks, start_for
+from streamseg.pipeline.marks import Mark, Start, check_sum, latest_certain, read_marks, start_for
 from streamseg.settings import Settings
 from streamseg.sinks import Marking, Resumable
 from streamseg.sources import Seekable, Source
@@ -29,7 +29,7 @@ _FREE = ("device", "precision", "batch_size")
 
 def purpose(settings: Settings, info: StreamInfo, model: str, class_names: Sequence[str]) -> dict[str, Any]:
     """What a run does with a source, by which it is told whether another goes on with it."""
-    run: dict[str, Any] = {"source": _identity(info), "model": model, "classes": list(class_names)}
+    run: dict[str, Any] = {"source": _identity(info), "model": model, "model's classes": list(class_names)}
     for one in fields(settings):
         group = one.metadata["rule"].group
         if (group in _DECISIVE and one.name not in _FREE) or one.name in _MORE:
@@ -73,21 +73,22 @@ def _resume_one(
     files = [sink for sink in sinks if isinstance(sink, Resumable)]
     first = _common(files, name)
     keeper = next((sink for sink in sinks if isinstance(sink, Marking)), None)
-    marks = read_marks(keeper.marks()) if keeper is not None and first else []
+    marks, ended = read_marks(keeper.marks()) if keeper is not None and first else ([], False)
     if not marks:
         return Start()
     _compare(marks[-1].run, run)
-    seconds = STEADYING + settings.trails + (settings.track_delay if settings.tracker != "none" else 0.0)
-    mark = start_for(marks, first, seconds, 2 * settings.stride)
+    around = STEADYING + (settings.track_delay if settings.tracker != "none" else 0.0), 2 * settings.stride
+    if ended:
+        first = _common(files, name, latest_certain(marks, *around))
+    mark = start_for(marks, first, around[0] + settings.trails, around[1])
     begin = _set_back(source, tracker, mark) if mark is not None else 0
     for sink in files:
         sink.resume(name, first)
     return Start(begin, first)
 
 
-def _common(files: Sequence[Resumable], name: str) -> int:
-    """The most frames after which all files can be gone on with."""
-    first = sys.maxsize
+def _common(files: Sequence[Resumable], name: str, first: int = sys.maxsize) -> int:
+    """The most frames, ``first`` at most, after which all files can be gone on with."""
     while first and first != (least := min((sink.kept(name, first) for sink in files), default=0)):
         first = least
     return first
@@ -110,19 +111,18 @@ def _compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) == now.get(name):
             continue
-        if name in ("source", "model", "classes"):
-            raise Mismatch(f"--resume: the earlier run had another {name}; give the same, or leave --resume out")
-        flag = "--" + name.replace("_", "-")
-        was, is_now = (_shown(run.get(name)) for run in (before, now))
-        raise Mismatch(
-            f"--resume: the earlier run had {flag} {was}, this one has {is_now}; give the same, or leave --resume out"
-        )
+        flag = f"--{name.replace('_', '-')}"
+        was, is_now = (_shown(run.get(name), flag) for run in (before, now))
+        difference = f"{was}, this one has {is_now}"
+        if name in ("source", "model", "model's classes"):
+            difference = f"another {name}"
+        raise Mismatch(f"--resume: the earlier run had {difference}; give the same, or leave --resume out")
 
 
-def _shown(value: Any) -> str:
-    if value is None:
-        return "auto"
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+def _shown(value: Any, flag: str) -> str:
+    if value is None or value == []:
+        return f"no {flag}"
+    return f"{flag} {','.join(map(str, value)) if isinstance(value, list) else value}"
 
 
 def _identity(info: StreamInfo) -> list[Any]:

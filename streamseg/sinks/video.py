@@ -228,7 +228,7 @@ class VideoFileSink:
         try:
             notes = finish(staged.part, whole, self._format, self._info.path, plan)
             if stopped and self._format != "matroska" and self._info.path is not None:
-                note_stopped(whole, self._part.about, scan(staged.part).notes)
+                note_stopped(whole, self._part.about, plan.back, scan(staged.part).notes)
         except _TROUBLE as error:
             # The part is whole too, only with its index spread over it, and a Matroska's sound may be missing.
             whole.unlink(missing_ok=True)

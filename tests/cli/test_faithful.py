@@ -60,7 +60,8 @@ def _10_bit(codec: str) -> tuple[str, ...]:
 
 
 X265 = ("-c:v", "libx265", "-pix_fmt", "yuv420p", "-x265-params", "log-level=error:keyint=12")
-VARIABLE = {"options": ("-vf", "settb=1/1000,setpts=N*40+N*N*7", "-fps_mode", "passthrough")}
+MILLISECONDS = ("-fps_mode", "passthrough", "-enc_time_base", "1:1000")
+VARIABLE = {"options": ("-vf", "settb=1/1000,setpts=N*40+N*N*7", *MILLISECONDS)}
 FIELDS = ("-flags", "+ildct+ilme")
 
 CASES = [
