@@ -153,7 +153,7 @@ class Decoder:
     def _decoded(self) -> Iterator[av.VideoFrame]:
         sent = failed = came = 0
         for packet in self._packets():
-            sent += packet.size > 0 and not packet.is_discard
+            sent += packet.size > 0 and not packet.is_discard and self._is_wanted(packet)
             if self._decoding_times is not None and packet.dts is not None:
                 self._decoding_times.append(packet.dts)
             try:
@@ -164,11 +164,15 @@ class Decoder:
                 failed += 1
                 self.losses[UNDECODABLE] += 1
                 continue
-            came += len(decoded)
+            came += sum(map(self._is_wanted, decoded))
             yield from decoded
         if self._stream.codec_context.name in _FRAME_PER_PACKET and not self.interlaced:
             self.losses[UNDECODABLE] += max(0, sent - came - failed)
         self.losses += Counter()  # drops what was counted as none
+
+    def _is_wanted(self, timed: Any) -> bool:
+        """Whether a packet or frame is not from before the place that was sought, where it may lack what it needs."""
+        return self._since is None or timed.pts is None or timed.pts * self._time_base >= self._since
 
     def _time(self, frame: av.VideoFrame) -> tuple[int, int | None]:
         """When a frame is shown, and how long, in units of the stream's time base; to be asked once for each frame."""
